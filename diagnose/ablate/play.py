@@ -1,0 +1,158 @@
+"""From the cells of a trace to the worth of every coalition."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from diagnose.ablate.plan import Fair, Plan, Variant
+from diagnose.core.artifact import Answer
+from diagnose.core.coalition import key
+from diagnose.core.game import Game
+from diagnose.core.stage import Role, Stage
+from diagnose.repairs.model import bounded
+from diagnose.repairs.table import CONTRACTS
+from diagnose.replay.run import Meter, Runner, State
+
+ScoreOf = Callable[[str], float]
+"""The worth of what is said in the end, 0 to 1."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How the replay of one coalition ended, once: the state and its worth."""
+
+    state: State
+    worth: float
+
+
+@dataclass(frozen=True)
+class Table:
+    """Worths of coalitions of a trace in one repeat.
+
+    `plain` is keyed by mask (model not in it), `oracle` holds the worth with the reference answer wherever
+    the context holds the evidence; `verifier` tells how the verifier did with the fair draft.
+    """
+
+    plain: Mapping[int, Ending]
+    oracle: Mapping[int, float]
+    verifier: Fair | None
+
+
+def played(runner: Runner, plan: Plan, score_of: ScoreOf, meter: Meter, repeat: int = 0) -> Table:
+    """Run every cell of the plan once and score what comes of it."""
+    answers = {v.cell: _answer(runner, v, meter, repeat) for v in plan.variants.values()}
+    verifier = _fair_verifier(runner, plan, answers, score_of, meter, repeat)
+    bits = _verifier_masks(plan, verifier)
+    plain: dict[int, Ending] = {}
+    oracle: dict[int, float] = {}
+    for mask, variant in plan.variants.items():
+        for bit in bits:
+            state = _ended(runner, plan, variant, answers[variant.cell], bool(bit), meter, repeat)
+            plain[mask | bit] = Ending(state, score_of(state.said or ""))
+            oracle[mask | bit] = _oracle(
+                runner, plan, variant, plain[mask | bit], bool(bit), score_of, meter, repeat
+            )
+    return Table(plain, oracle, verifier)
+
+
+def _answer(runner: Runner, variant: Variant, meter: Meter, repeat: int) -> Answer:
+    stage = runner.pipeline.stage("model", variant.state.route)
+    assert stage is not None
+    output = runner.run(stage, variant.given, meter, repeat)
+    assert isinstance(output, Answer)
+    return output
+
+
+def _verifier_masks(plan: Plan, verifier: Fair | None) -> tuple[int, ...]:
+    if verifier is None or verifier.sound:
+        return (0,)
+    return (0, 1 << plan.roles.index("verifier"))
+
+
+def _fair_verifier(
+    runner: Runner, plan: Plan, answers: Mapping[str, Answer], score_of: ScoreOf, meter: Meter, repeat: int
+) -> Fair | None:
+    """The verifier on the fair draft: the model's own on the fair context where right, else the reference."""
+    variant = plan.variants[plan.unsound]
+    stage = runner.pipeline.stage("verifier", variant.state.route)
+    if stage is None:
+        return None
+    draft = answers[variant.cell]
+    right, reference = plan.scene.right, plan.scene.label.reference
+    if right is not None and not right(draft.text) and variant.supported and reference is not None:
+        draft = Answer(reference)
+    given = variant.state.after("model", draft, plan.scene.abstention).given()
+    own = runner.run(stage, given, meter, repeat)
+    return Fair(given, own, CONTRACTS["verifier"].kept(given, own, plan.scene))
+
+
+def _ended(
+    runner: Runner, plan: Plan, variant: Variant, draft: Answer, repaired: bool, meter: Meter, repeat: int
+) -> State:
+    state = variant.state.after("model", draft, plan.scene.abstention)
+    stage = runner.pipeline.stage("verifier", state.route)
+    return state if stage is None else _verified(runner, plan, stage, state, repaired, meter, repeat)
+
+
+def _verified(
+    runner: Runner, plan: Plan, stage: Stage, state: State, repaired: bool, meter: Meter, repeat: int
+) -> State:
+    given = state.given()
+    own = runner.run(stage, given, meter, repeat)
+    output = CONTRACTS["verifier"].repair(given, own, plan.scene) if repaired else own
+    return state.after("verifier", output, plan.scene.abstention, repaired=output is not own)
+
+
+def _oracle(
+    runner: Runner,
+    plan: Plan,
+    variant: Variant,
+    plain: Ending,
+    repaired: bool,
+    score_of: ScoreOf,
+    meter: Meter,
+    repeat: int,
+) -> float:
+    reference = plan.scene.label.reference
+    if not variant.supported or reference is None or plain.worth >= 1.0:
+        return plain.worth
+    state = _ended(runner, plan, variant, Answer(reference), repaired, meter, repeat)
+    return score_of(state.said or "")
+
+
+def fair_worth(plan: Plan, worths: Mapping[int, float]) -> float:
+    """c = v(N ∖ model): what the actual model is worth when every other stage is repaired."""
+    return worths[_effective(plan, worths, (1 << len(plan.roles)) - 1)]
+
+
+def game_of(
+    trace_id: str, plan: Plan, worths: Mapping[int, float], oracles: Mapping[int, float], meter: Meter
+) -> Game:
+    """The full game: sound stages are dummies, the model's repair is bounded by its incapacity."""
+    roles = plan.roles
+    model = 1 << roles.index("model")
+    c = fair_worth(plan, worths)
+    table: dict[str, float] = {}
+    for mask in range(1 << len(roles)):
+        played_mask = _effective(plan, worths, mask)
+        worth = worths[played_mask]
+        table[key(roles, mask)] = bounded(worth, oracles[played_mask], c) if mask & model else worth
+    return Game(trace_id, roles, table, meter.runs)
+
+
+def _effective(plan: Plan, worths: Mapping[int, float], mask: int) -> int:
+    """The replayed coalition that a coalition comes to: sound stages and the model left out."""
+    verifier = 1 << plan.roles.index("verifier") if "verifier" in plan.roles else 0
+    unsound = plan.unsound | (verifier if verifier in worths else 0)
+    return mask & unsound
+
+
+def unsound_roles(plan: Plan, table: Table, fair: float) -> tuple[Role, ...]:
+    """The stages that break their contract even on fair input, in pipeline order."""
+    broken = [role for role, stage in plan.fair.items() if not stage.sound]
+    if fair < 1.0:
+        broken.append("model")
+    if table.verifier is not None and not table.verifier.sound:
+        broken.append("verifier")
+    return tuple(broken)

@@ -1,0 +1,66 @@
+"""How a convicted model fails: the fair context taken apart, each part against its placebo."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from diagnose.ablate.plan import Plan
+from diagnose.core.artifact import Answer, Context, Passage
+from diagnose.core.stage import Given
+from diagnose.repairs.ablations import ABLATIONS
+from diagnose.replay.run import Meter, Runner
+
+SHUFFLES = 2
+"""Other orders that a mode which depends on the order or on the distractors is held against."""
+OTHERS = 12
+"""Passages drawn from the corpus that have nothing to do with the query."""
+
+
+def probed(runner: Runner, plan: Plan, meter: Meter, seed: int = 0) -> tuple[str, str]:
+    """The model's mode and what was seen, by a few more runs on the fair context taken apart.
+
+    `ignored`: wrong with gold alone. `closed-book`: wrong with gold alone, and says what it says without any context.
+    `position`: right with gold alone and in another order of the same passages. `distracted`: right with gold alone
+    and with irrelevant passages beside it, wrong with the distractors in every order tried. Raises `Broken`.
+    """
+    scene = plan.scene
+    variant = plan.variants[plan.unsound]
+    context = variant.given.context or Context("", ())
+    others = _others(runner, plan, context, seed)
+
+    def answer(ablation: str, draw: int = 0) -> str:
+        changed = ABLATIONS[ablation](context, scene, others, draw)
+        given = Given(variant.given.query, variant.given.conversation, variant.given.passages, changed)
+        stage = runner.pipeline.stage("model", variant.state.route)
+        assert stage is not None
+        output = runner.run(stage, given, meter)
+        assert isinstance(output, Answer)
+        return output.text
+
+    right = scene.right or (lambda text: False)
+    if not right(answer("gold-only")):
+        own = answer("identity")
+        same = own.strip() and own.strip() == answer("closed-book").strip()
+        return (
+            ("closed-book", "says the same without any context")
+            if same
+            else (
+                "ignored",
+                "wrong with the gold passages alone",
+            )
+        )
+    if any(right(answer("shuffle", seed + draw)) for draw in range(1, SHUFFLES + 1)):
+        return "position", "right with gold alone and in another order of the same passages"
+    if others and not right(answer("irrelevant-swap")):
+        return "ignored", "right with gold alone only: irrelevant passages beside it are too much already"
+    return "distracted", "right with gold alone and beside irrelevant passages, wrong beside these"
+
+
+def _others(runner: Runner, plan: Plan, context: Context, seed: int) -> Sequence[Passage]:
+    corpus = runner.pipeline.corpus
+    if corpus is None:
+        return ()
+    near = {p.id for p in context.passages} | {p.id for p in plan.variants[plan.unsound].given.passages}
+    rest = [p for p in corpus if p.id not in near]
+    return random.Random(seed).sample(rest, min(OTHERS, len(rest)))

@@ -1,0 +1,104 @@
+"""Everything that replays of one trace can tell: its game, its unchanged replay, and why not, where not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from diagnose.ablate.plan import Fair, Plan, planned
+from diagnose.ablate.play import Table, fair_worth, game_of, played
+from diagnose.ablate.scene import scene_of
+from diagnose.core.artifact import Answer
+from diagnose.core.coalition import key
+from diagnose.core.game import Game, Runs
+from diagnose.core.replay import Ran, Replay
+from diagnose.core.stage import Failure, Role
+from diagnose.core.trace import Trace
+from diagnose.replay.run import Broken, Meter, Runner, State
+from diagnose.score.label import Label
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One trace's replays. `game` is None where a stage failed (`failure` says which). `unchanged` is the replay with
+    nothing repaired and `worths` its plain worths by mask; `fair` tells how each stage did on its fair input."""
+
+    trace: Trace
+    label: Label
+    runs: Runs
+    game: Game | None = None
+    failure: Failure | None = None
+    plan: Plan | None = None
+    table: Table | None = None
+    fair: Mapping[Role, Fair] = field(default_factory=dict)
+    fair_score: float | None = None
+
+    @property
+    def unchanged(self) -> State | None:
+        """The final state of the replay with nothing repaired."""
+        return self.table.plain[0].state if self.table else None
+
+
+def tried(
+    runner: Runner, trace: Trace, label: Label, score_of: Callable[[str], float], pass_mark: float
+) -> Trial:
+    """Replay a trace under every coalition of its stages."""
+    meter = Meter()
+
+    def right(answer: str) -> bool:
+        return score_of(answer) >= pass_mark
+
+    scene = scene_of(runner, trace.query, label, right, meter)
+    try:
+        plan = planned(runner, trace.query, scene, meter)
+        table = played(runner, plan, score_of, meter)
+    except Broken as broken:
+        return Trial(trace, label, meter.runs, failure=broken.failure)
+    worths = {mask: ending.worth for mask, ending in table.plain.items()}
+    game = game_of(trace.trace_id, plan, worths, table.oracle, meter)
+    return Trial(
+        trace,
+        label,
+        meter.runs,
+        game=game,
+        plan=plan,
+        table=table,
+        fair=_fair(plan, table),
+        fair_score=fair_worth(plan, worths),
+    )
+
+
+def _fair(plan: Plan, table: Table) -> dict[Role, Fair]:
+    """How every stage did on its fair input, the model and verifier among them."""
+    fair = dict(plan.fair)
+    best = plan.variants[plan.unsound]
+    ending = table.plain[plan.unsound]
+    if (answer := ending.state.output("model")) is not None:
+        fair["model"] = Fair(best.given, answer, sound=ending.worth >= 1.0)
+    if table.verifier is not None:
+        fair["verifier"] = table.verifier
+    return fair
+
+
+def replay_of(trial: Trial, mask: int, evidence: Callable[[State, Role], bool | None]) -> Replay:
+    """The replay of one coalition, laid open. A coalition with the model shows the reference answer where the
+    model's repair takes effect."""
+    plan, table, game = trial.plan, trial.table, trial.game
+    assert plan is not None and table is not None and game is not None
+    model = 1 << plan.roles.index("model")
+    plain = max((m for m in table.plain if m & ~mask == 0), key=lambda m: m.bit_count())
+    state, worth = table.plain[plain].state, game.worth[key(plan.roles, mask)]
+    said, mended = state.said, False
+    if mask & model and worth > table.plain[plain].worth:
+        said, mended = trial.label.reference, True
+    ran = tuple(
+        Ran(role, output, repaired=role in state.repaired, evidence=evidence(state, role))
+        for role, output in state.outputs
+    )
+    if mended:
+        ran = tuple(r if r.role != "model" else _reference(r, said or "") for r in ran)
+    return Replay(key(plan.roles, mask), ran, said, worth)
+
+
+def _reference(ran: Ran, said: str) -> Ran:
+    return Ran(ran.role, Answer(said), repaired=True, evidence=True)

@@ -1,0 +1,45 @@
+"""Verdicts of many games at once: what a posterior over games says about who is to blame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diagnose.attribute import shapley
+from diagnose.attribute.verdict import TIE
+from diagnose.core.stage import Role
+
+Floats = NDArray[np.float64]
+NEAR = 0.05
+"""Shares closer than this are tied where worths are pass rates: no affordable number of runs tells them apart."""
+SUBSTITUTES = 0.15
+"""What the stage that lost the evidence is ahead by: repairs that each work have the same share but for the
+luck of a few runs, and of those the funnel decides."""
+ORDER = 0.001
+"""What an earlier stage is ahead of the next by in a tie."""
+
+
+def no_loss(roles: tuple[Role, ...]) -> int:
+    """The code of the verdict that no repair wins anything back."""
+    return len(roles)
+
+
+def judge_of(roles: tuple[Role, ...], lost: Role | None) -> Callable[[Floats], NDArray[np.int64]]:
+    """A function from games [m, 2ⁿ] to verdict codes [m]: positions in `roles`, or `no_loss`.
+
+    The rules are those of `verdict.blamed`, with ties as wide as `NEAR` and `SUBSTITUTES`; `lost` is the stage where the funnel loses the evidence.
+    """
+    nudges = np.array([-i * ORDER for i in range(len(roles))])
+    if "model" in roles:
+        nudges[roles.index("model")] -= NEAR
+    if lost in roles and lost != "model":
+        nudges[roles.index(lost)] += SUBSTITUTES
+
+    def judge(worth: Floats) -> NDArray[np.int64]:
+        codes: NDArray[np.int64] = (shapley.shares(worth) + nudges).argmax(axis=1).astype(np.int64)
+        codes[worth[:, -1] - worth[:, 0] <= TIE] = no_loss(roles)
+        return codes
+
+    return judge

@@ -1,0 +1,138 @@
+"""The ranking of stages by their part of a log's loss, with cluster-bootstrap intervals.
+
+All traces of the log are resampled, not its failures alone: how often it fails is part of what is not
+known of a gain. A share is a ratio of sums (a stage's shares over the loss), a gain one over all traces.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diagnose.attribute.gains import Log, Played, alone_rows
+from diagnose.attribute.remedy import SAME_WORTH
+from diagnose.attribute.shapley import Floats, clean
+from diagnose.core.blame import Blame
+from diagnose.core.report import Gain, Ranked
+from diagnose.core.stage import ROLES, Role
+from diagnose.stats.bootstrap import cluster_sums, first_probabilities, percentile_interval
+
+Ends = tuple[float | None, float | None]
+
+
+def is_conviction(blame: Blame) -> bool:
+    """Whether a stage is convicted of the failure: only then do its shares count."""
+    return blame.verdict in ROLES and blame.loss > 0
+
+
+def share_rows(blames: Sequence[Blame], roles: tuple[Role, ...]) -> Floats:
+    """[blames, roles]: the shares of each conviction; zeros for other blames and for stages it has not."""
+    rows = np.zeros((len(blames), len(roles)))
+    for i, blame in enumerate(blames):
+        if is_conviction(blame):
+            rows[i] = [blame.shares.get(role, 0.0) for role in roles]
+    return rows
+
+
+def rank(
+    blames: Sequence[Blame], roles: tuple[Role, ...], played: Played, log: Log, seed: int, resamples: int
+) -> tuple[Ranked, ...]:
+    """The stages in order of blame; empty where none is convicted. Same input and seed, same result.
+
+    An interval is missing where fewer than two clusters hold a conviction, or every resample is the same.
+    """
+    convictions = [blame for blame in blames if is_conviction(blame)]
+    if not convictions:
+        return ()
+    shares = share_rows(blames, roles)
+    clusters = cluster_codes([blame.trace_id for blame in blames], log)
+    guilty = np.flatnonzero([is_conviction(blame) for blame in blames])
+    spread = len(guilty) if clusters is None else len(np.unique(clusters[guilty]))
+    values = _values(shares, roles, played, log)
+    drawn = cluster_sums(values, clusters, resamples, seed)
+    k = len(roles)
+    gain, gains = values[:, k:-1].sum(axis=0) / log.n_traces, drawn[:, k:-1] / drawn[:, -1:]
+    harm = played.passing_rows(roles)
+    if len(harm):
+        weight = played.passing_weight / log.n_traces
+        gain = gain + weight * harm.sum(axis=0)
+        gains = gains + weight * cluster_sums(harm, None, resamples, seed + 1)
+    some = drawn[:, :k].sum(axis=1) > SAME_WORTH  # a resample without a conviction has no shares
+    losses = drawn[some, :k]
+    return _ranked(convictions, roles, shares.sum(axis=0), losses, _gains(gain, gains, spread), spread)
+
+
+def cluster_codes(failing: Sequence[str], log: Log) -> NDArray[np.intp] | None:
+    """[n_traces]: a number for the cluster of each trace, failing ones first; None where each is its own."""
+    if log.clusters is None:
+        return None
+    known = set(failing)
+    ids = [*failing, *(trace_id for trace_id in log.clusters if trace_id not in known)]
+    numbers: dict[str, int] = {}
+    codes = np.arange(log.n_traces, dtype=np.intp) + len(log.clusters)  # one each, unless named below
+    for i, trace_id in enumerate(ids[: log.n_traces]):
+        if (cluster := log.clusters.get(trace_id)) is not None:
+            codes[i] = numbers.setdefault(cluster, len(numbers))
+    return codes
+
+
+def tally(names: Iterable[str | None]) -> dict[str, int]:
+    """How often each name occurs, commonest first, then by name; None is not counted."""
+    counts = Counter(name for name in names if name is not None)
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _values(shares: Floats, roles: tuple[Role, ...], played: Played, log: Log) -> Floats:
+    """[n_traces, 2k + 1]: shares, gains of each repair alone, and a one; zeros for passing traces."""
+    k = len(roles)
+    values = np.zeros((log.n_traces, 2 * k + 1))
+    values[: len(shares), :k] = shares
+    values[list(played.rows), k:-1] = alone_rows(played.failing, roles)
+    values[:, -1] = 1.0
+    return values
+
+
+def _ranked(
+    convictions: Sequence[Blame],
+    roles: tuple[Role, ...],
+    loss: Floats,
+    losses: Floats,
+    gains: list[Gain],
+    spread: int,
+) -> tuple[Ranked, ...]:
+    """Puts the ranking together from the loss [k] of each stage and its resamples [m, k]."""
+    share = clean(loss / loss.sum())
+    drawn = clean(losses / losses.sum(axis=1, keepdims=True))
+    first = clean(first_probabilities(drawn if len(drawn) else share[None, :]))
+    found = []
+    for i, role in enumerate(roles):
+        low, high = ends(drawn[:, i], spread)
+        own = [blame for blame in convictions if blame.verdict == role]
+        found.append(
+            Ranked(
+                role=role,
+                share=float(share[i]),
+                low=low,
+                high=high,
+                p_first=float(first[i]),
+                loss=round(float(loss[i]), 9) + 0.0,
+                fix_alone=gains[i],
+                verdicts=len(own),
+                modes=tally(blame.mode for blame in own),
+            )
+        )
+    # As in a single trace, the model yields on a tie; among the rest the earlier stage comes first.
+    return tuple(sorted(found, key=lambda r: (-r.share, r.role == "model", ROLES.index(r.role))))
+
+
+def _gains(gain: Floats, gains: Floats, spread: int) -> list[Gain]:
+    return [Gain(value, *ends(gains[:, i], spread)) for i, value in enumerate(clean(gain).tolist())]
+
+
+def ends(draws: Floats, spread: int) -> Ends:
+    """The 95 % interval, or two Nones where fewer than two clusters failed or every resample is the same."""
+    found = percentile_interval(clean(draws), n_clusters=spread)
+    return (None, None) if found is None or found[0] == found[1] else found

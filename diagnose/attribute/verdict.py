@@ -1,0 +1,107 @@
+"""From a game to a verdict: who is convicted, or why nobody is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from diagnose.attribute import remedy, shapley
+from diagnose.attribute.funnel import lost_at
+from diagnose.core.blame import Blame, Finding, FunnelStep, Level, Undecided, Verdict
+from diagnose.core.game import Game, Runs
+from diagnose.core.stage import Role
+
+TIE = 1e-9
+"""Shares closer than this are equal: rounding of the sums, nothing more."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a trace beside its game.
+
+    `finding` names what comes before any blame and `evidence` says in a sentence what was seen.
+    `passed_again` is True where the replay with nothing changed passes.
+    """
+
+    level: Level = "replayed"
+    funnel: tuple[FunnelStep, ...] = ()
+    finding: Finding | None = None
+    evidence: str | None = None
+    passed_again: bool = False
+    modes: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    runs: Runs = Runs()
+
+
+def without_game(trace_id: str, undecided: Undecided, facts: Facts) -> Blame:
+    """The blame of a trace that was not replayed: a finding, or undecided with its reason."""
+    verdict: Verdict = facts.finding or "undecided"
+    return Blame(
+        trace_id=trace_id,
+        level=facts.level,
+        verdict=verdict,
+        undecided=None if facts.finding else undecided,
+        funnel=facts.funnel,
+        evidence=facts.evidence,
+        tags=dict(facts.tags),
+        runs=facts.runs,
+    )
+
+
+def blamed(game: Game, pass_mark: float, facts: Facts) -> Blame:
+    """The blame of a trace with a game: exact shares, what would repair it, and the verdict."""
+    parts = shapley.divide(game)
+    reason = _undecided(parts.loss, facts)
+    verdict: Verdict = facts.finding or ("undecided" if reason else convicted(parts.shares, facts.funnel))
+    return Blame(
+        trace_id=game.trace_id,
+        level=facts.level,
+        verdict=verdict,
+        mode=facts.modes.get(verdict),
+        shares=parts.shares,
+        loss=parts.loss,
+        residual=parts.residual,
+        minimal_repairs=remedy.minimal_repairs(game, pass_mark),
+        necessity=parts.necessity,
+        sufficiency=parts.sufficiency,
+        interactions=parts.interactions,
+        undecided=None if facts.finding else reason,
+        funnel=facts.funnel,
+        runs=facts.runs if facts.runs != Runs() else game.runs,
+        evidence=facts.evidence,
+        confidence=None if reason and not facts.finding else 1.0,
+        tags=dict(facts.tags),
+    )
+
+
+def _undecided(loss: float, facts: Facts) -> Undecided | None:
+    if facts.passed_again:
+        return Undecided("not-reproduced", "the replay with nothing changed gives a right answer")
+    if loss <= TIE:
+        return Undecided("no-loss", "no repair of any stage wins the answer back")
+    return None
+
+
+def convicted(shares: Mapping[Role, float], funnel: Sequence[FunnelStep]) -> Role:
+    """The stage with the largest share.
+
+    On a tie the model yields to every other stage: its tie means that the actual model answered as soon as that
+    stage kept its contract. Among the rest it is the stage at which the evidence went in and did not come
+    out, else the earliest.
+    """
+    top = max(shares.values())
+    tied = [role for role, share in shares.items() if top - share <= TIE]
+    others = [role for role in tied if role != "model"]
+    if not others:
+        return "model"
+    lost = lost_at(funnel)
+    return lost if lost in others else others[0]
+
+
+def doubted(blame: Blame, undecided: Undecided, confidence: float | None) -> Blame:
+    """The same blame with its verdict withdrawn."""
+    return msgspec.structs.replace(
+        blame, verdict="undecided", mode=None, undecided=undecided, confidence=confidence
+    )

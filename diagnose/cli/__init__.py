@@ -1,0 +1,55 @@
+"""The command line: one file per command, all joined here."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from diagnose import __version__
+from diagnose.cli.attribute import attribute
+from diagnose.cli.check import check
+from diagnose.cli.demo import demo
+from diagnose.cli.explain import explain
+from diagnose.cli.record import record
+from diagnose.cli.run import run
+from diagnose.cli.show import show
+from diagnose.cli.trust import trust
+
+app = typer.Typer(
+    name="diagnose",
+    help="Replay logged queries stage by stage and say which stage is to blame for each failure.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode="rich",
+)
+
+START, LINE, REVIEW = "Start here", "The line", "Review"
+app.command(rich_help_panel=START)(demo)
+app.command(rich_help_panel=START)(check)
+app.command(rich_help_panel=START)(explain)
+app.command(rich_help_panel=LINE)(record)
+app.command(rich_help_panel=LINE)(run)
+app.command(rich_help_panel=LINE)(attribute)
+app.command(rich_help_panel=REVIEW)(show)
+app.command(rich_help_panel=REVIEW)(trust)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"diagnose {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Replay logged queries stage by stage and say which stage is to blame for each failure.
+
+    Exit codes: 0 pass · 1 gate failed · 2 usage · 3 bad input · 4 replay unfaithful · 5 a stage or
+    endpoint failed · 6 inconclusive · 70 our bug.
+    """

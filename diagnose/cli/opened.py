@@ -1,0 +1,76 @@
+"""Opening what commands are given: logs, pipelines, and the runner between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from diagnose.cli.session import memo_path, say
+from diagnose.core.pipeline import ABSTENTION, Pipeline, ScoreSettings
+from diagnose.core.trace import Trace
+from diagnose.errors import BadInput
+from diagnose.replay.memo import opened
+from diagnose.replay.run import Runner
+from diagnose.score.table import Scorer
+from diagnose.traces.lines import Problem
+
+T = TypeVar("T")
+SHOWN = 20
+"""Problems printed one by one; the rest are counted."""
+
+
+def kept(
+    found: Iterable[T | Problem], strict: bool, quiet: bool, what: str
+) -> tuple[list[T], tuple[str, ...]]:
+    """The usable values and the problems as text; the first problem is fatal when `strict`."""
+    values: list[T] = []
+    problems: list[str] = []
+    for item in found:
+        if not isinstance(item, Problem):
+            values.append(item)
+            continue
+        if strict:
+            raise BadInput(str(item))
+        problems.append(str(item))
+        if len(problems) <= SHOWN:
+            say(f"left out: {item}", quiet)
+    if len(problems) > SHOWN:
+        say(f"… and {len(problems) - SHOWN} more problems; `diagnose check` lists all", quiet)
+    if not values:
+        raise BadInput(f"no usable {what}: {problems[0] if problems else 'the file holds none'}")
+    return values, tuple(problems)
+
+
+def traces_of(path: Path, strict: bool, quiet: bool) -> tuple[list[Trace], tuple[str, ...]]:
+    """The traces of a log."""
+    from diagnose.traces.from_jsonl import read_traces
+
+    return kept(read_traces(str(path) if str(path) == "-" else path), strict, quiet, "trace")
+
+
+def pipeline_of(path: Path) -> Pipeline:
+    """The pipeline of a file."""
+    from diagnose.stages.load import load_pipeline
+
+    return load_pipeline(path)
+
+
+@contextmanager
+def runner_of(pipeline: Pipeline, seed: int, no_memo: bool, quiet: bool = False) -> Iterator[Runner]:
+    """A runner over the memo on disk."""
+    with opened(memo_path(no_memo)) as memo:
+        yield Runner(pipeline, memo, seed)
+        if memo.note:
+            say(memo.note, quiet)
+
+
+def scorer_of(pipeline: Pipeline | None, metric: str | None = None, pass_mark: float | None = None) -> Scorer:
+    """The pipeline's scorer, or the one asked for on the command line."""
+    settings = pipeline.score if pipeline else ScoreSettings()
+    if metric is not None or pass_mark is not None:
+        mark = settings.pass_mark if pass_mark is None else pass_mark
+        same = metric in (None, settings.metric)
+        settings = ScoreSettings(metric or settings.metric, mark, settings.options if same else {})
+    return Scorer.from_settings(settings, pipeline.abstention if pipeline else ABSTENTION)

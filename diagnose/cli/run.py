@@ -1,0 +1,118 @@
+"""`diagnose run`: the whole line, from a log to a report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from diagnose.cli.session import (
+    Debug,
+    Json,
+    NoMemo,
+    OutFolder,
+    PipelineFile,
+    Quiet,
+    Seed,
+    Strict,
+    guarded,
+    progress,
+    say,
+)
+from diagnose.errors import Inconclusive, UsageError
+
+if TYPE_CHECKING:
+    from diagnose.core.report import Report
+    from diagnose.flow import Found
+
+
+@guarded
+def run(
+    traces: Annotated[Path, typer.Argument(help="A trace log; - for stdin.")],
+    pipeline: PipelineFile = None,
+    output: OutFolder = Path("reports/latest"),
+    metric: Annotated[
+        str | None, typer.Option(help="Metric that judges answers; see `explain metrics`.")
+    ] = None,
+    pass_mark: Annotated[
+        float | None, typer.Option("--pass", min=0.0, max=1.0, help="Score from which on a trace passes.")
+    ] = None,
+    alpha: Annotated[
+        float, typer.Option(min=0.0001, max=0.5, help="Probability of a wrong verdict that is borne, per failure.")
+    ] = 0.01,
+    max_calls: Annotated[
+        int | None, typer.Option(min=1, help="Model calls to spend on repeats, over all failures.")
+    ] = None,
+    max_calls_per_trace: Annotated[int, typer.Option(min=1, help="Model calls to spend on one failure.")] = 12,
+    fidelity_floor: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Refuse blame (exit 4) where a stage repeats less of its log.")
+    ] = 0.8,
+    passing: Annotated[
+        int, typer.Option(min=0, help="Replay so many right answers under each repair too, for net gains.")
+    ] = 0,
+    probe: Annotated[
+        bool, typer.Option(help="Run ablations that tell how a convicted model fails (1 to 4 model calls each).")
+    ] = True,
+    seed: Seed = 0,
+    strict: Strict = False,
+    no_memo: NoMemo = False,
+    json: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Replay the failures of a log, attribute them to stages, and write the blame report.
+
+    Without --pipeline nothing is replayed: the report then shows where evidence was lost and convicts nobody.
+
+    [dim]diagnose run traces.jsonl --pipeline pipeline.toml -o reports/handbook[/]
+    """
+    from diagnose import flow
+    from diagnose.ablate.spread import Effort
+    from diagnose.cli.opened import pipeline_of, runner_of, scorer_of, traces_of
+    from diagnose.cli.outputs import print_report, write_folder
+
+    log, problems = traces_of(traces, strict, quiet)
+    loaded = pipeline_of(pipeline) if pipeline else None
+    scorer = scorer_of(loaded, metric, pass_mark)
+    if not any(trace.steps for trace in log) and not any(trace.outcome for trace in log):
+        raise UsageError(f"{traces} holds queries without steps: log them first with  diagnose record")
+    if loaded is None:
+        found = flow.observed(log, scorer)
+    else:
+        settings = flow.Settings(
+            Effort(alpha, max_calls_per_trace, max_calls), fidelity_floor, passing, probe, seed
+        )
+        with runner_of(loaded, seed, no_memo, quiet) as runner, progress("replaying", quiet) as tick:
+            found = flow.replayed(log, runner, scorer, settings, tick)
+    report = flow.reported(
+        found, loaded, scorer, seed, command=_command(traces, pipeline, output), problems=problems
+    )
+    write_folder(output, report, found)
+    print_report(report, output, json, quiet)
+    _say_work(found, report, quiet)
+    if loaded is not None and found.blames and not report.ranking:
+        _refuse_silence(report)
+
+
+def _refuse_silence(report: Report) -> None:
+    """A run whose every failure stays undecided for want of calls has decided nothing: that is its own exit code."""
+    wanting = sum(report.undecided.reasons.get(reason, 0) for reason in ("noise", "budget"))
+    if wanting == report.n_failures:
+        needed = report.undecided.calls_needed
+        told = f"some {needed} more model calls should settle it" if needed else "more calls will hardly settle it"
+        raise Inconclusive(f"every one of {wanting} failures stays undecided: {told} (--max-calls, --max-calls-per-trace)")
+
+
+def _command(traces: Path, pipeline: Path | None, output: Path) -> str:
+    """The command as it can be given again, without the machine's folders."""
+    parts = ["diagnose", "run", traces.name]
+    if pipeline is not None:
+        parts += ["--pipeline", pipeline.name]
+    return " ".join([*parts, "-o", f"reports/{output.name}"])
+
+
+def _say_work(found: Found, report: Report, quiet: bool) -> None:
+    if found.executed:
+        done = ", ".join(f"{role} {n}" for role, n in found.executed.items())
+        say(f"stage calls made now (the memo answered the rest): {done}", quiet)

@@ -1,0 +1,121 @@
+"""What every command shares: streams, options, and one place where errors become exit codes."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, ParamSpec
+
+import typer
+
+from diagnose.errors import EXIT_BUG, DiagnoseError, visible
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+P = ParamSpec("P")
+
+Debug = Annotated[bool, typer.Option("--debug", envvar="DIAGNOSE_DEBUG", help="Show tracebacks.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no talk on stderr.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout instead of text.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Make the first bad trace fatal (exit 3).")]
+Seed = Annotated[int, typer.Option(help="Seed of resampling and of stages that take one.")]
+PipelineFile = Annotated[
+    Path | None,
+    typer.Option("--pipeline", "-p", help="The pipeline file (TOML) to replay the traces through."),
+]
+OutFolder = Annotated[Path, typer.Option("--output", "-o", help="The folder the report is written to.")]
+NoMemo = Annotated[bool, typer.Option("--no-memo", help="Neither read nor keep stage runs from other runs.")]
+
+INTERRUPTED = 130
+
+
+def guarded(command: Callable[P, None]) -> Callable[P, None]:
+    """A command whose errors are one sentence on stderr and DESIGN's exit code; no traceback without --debug."""
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        debug = bool(kwargs.get("debug"))
+        try:
+            command(*args, **kwargs)
+        except DiagnoseError as error:
+            _fail(str(error), error.exit_code, error if debug else None)
+        except KeyboardInterrupt:
+            _fail("interrupted; stage runs so far are kept, run the same command to go on", INTERRUPTED)
+        except BrokenPipeError:
+            # The reader went away (`| head`): not an error, and nothing more can be written.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(0) from None
+        except (typer.Exit, typer.Abort):
+            raise
+        except OSError as error:
+            _fail(f"{error.strerror or error} ({error.filename})", 3, error if debug else None)
+        except Exception as error:
+            if type(error).__module__.startswith(("typer", "click")):
+                raise
+            what = f"{type(error).__name__}: {error}"
+            _fail(
+                f"this is a bug in diagnose: {what}\nrun again with --debug and report it",
+                EXIT_BUG,
+                error if debug else None,
+            )
+
+    return run
+
+
+def _fail(message: str, code: int, error: BaseException | None = None) -> None:
+    if error is not None:
+        traceback.print_exception(error, file=sys.stderr)
+    talk().print(f"error: {visible(message)}", markup=False, highlight=False, soft_wrap=True, style="red")
+    raise typer.Exit(code)
+
+
+def talk(quiet: bool = False) -> Console:
+    """The console for talk and progress: stderr."""
+    from rich.console import Console
+
+    return Console(stderr=True, quiet=quiet, highlight=False)
+
+
+def paper(width: int | None = None) -> Console:
+    """The console for results: stdout."""
+    from rich.console import Console
+
+    return Console(width=width, highlight=False)
+
+
+def say(message: str, quiet: bool = False) -> None:
+    """One line of talk on stderr; foreign text in it cannot command the terminal."""
+    if not quiet:
+        talk().print(visible(message), markup=False, soft_wrap=True)
+
+
+@contextmanager
+def progress(what: str, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar with an estimate on stderr, where that is a terminal."""
+    console = talk(quiet)
+    if quiet or not console.is_terminal:
+        yield lambda done, total: None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def memo_path(off: bool) -> Path | None:
+    """Where stage runs are kept: `DIAGNOSE_CACHE_DIR`, else the user's cache folder."""
+    if off:
+        return None
+    if named := os.environ.get("DIAGNOSE_CACHE_DIR"):
+        return Path(named) / "memo.sqlite"
+    from platformdirs import user_cache_path
+
+    return user_cache_path("diagnose", appauthor=False) / "memo.sqlite"

@@ -1,0 +1,1 @@
+"""Frozen values every other layer speaks in; nothing here computes, reads or prints."""

@@ -1,0 +1,59 @@
+"""A runnable pipeline and the corpus it searches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from diagnose.core.artifact import Passage
+from diagnose.core.stage import Role, Stage
+
+PASS_MARK = 0.5
+ABSTENTION = "I don't know."
+
+
+class Corpus(Protocol):
+    """All passages a retriever can find. `digest` changes whenever a passage does."""
+
+    @property
+    def digest(self) -> str: ...
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[Passage]: ...
+    def get(self, passage_id: str) -> Passage | None: ...
+
+
+@dataclass(frozen=True)
+class ScoreSettings:
+    """The `[score]` table: which metric judges answers and from which worth on a trace passes."""
+
+    metric: str = "contains"
+    pass_mark: float = PASS_MARK
+    options: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """Stages in role order, at most one per role, ending in an answer.
+
+    `routes` maps a route's name to the stages it overrides, already built with its settings; `route_costs`
+    gives the order from cheapest to dearest. `abstention` is what is said when a verifier blocks.
+    """
+
+    name: str
+    stages: tuple[Stage, ...]
+    corpus: Corpus | None = None
+    score: ScoreSettings = ScoreSettings()
+    abstention: str = ABSTENTION
+    routes: Mapping[str, Mapping[Role, Stage]] = field(default_factory=dict)
+
+    @property
+    def roles(self) -> tuple[Role, ...]:
+        """The roles in pipeline order."""
+        return tuple(stage.role for stage in self.stages)
+
+    def stage(self, role: Role, route: str | None = None) -> Stage | None:
+        """The stage of this role under a route, or None where the pipeline has none."""
+        if route is not None and (routed := self.routes.get(route, {}).get(role)):
+            return routed
+        return next((stage for stage in self.stages if stage.role == role), None)

@@ -1,0 +1,194 @@
+"""Blame over many traces (`diagnose.report/1`)."""
+
+from __future__ import annotations
+
+from diagnose.core.artifact import Whole
+from diagnose.core.game import Runs
+from diagnose.core.stage import Role
+from diagnose.core.trust import Trust
+
+REPORT_SCHEMA = "diagnose.report/1"
+
+
+class Interval(Whole, frozen=True):
+    """An estimate with its 95 % interval; `low` and `high` are None where there is no spread to see."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+
+class Gain(Whole, frozen=True):
+    """Accuracy (mean score, 0 to 1) won over all traces of the log if one thing were repaired."""
+
+    gain: float
+    low: float | None
+    high: float | None
+
+
+class Ranked(Whole, frozen=True):
+    """One stage in the ranking.
+
+    `share` is its part of the total loss (0 to 1; below zero where it masks others), `low` and `high` the 95 %
+    cluster-bootstrap interval, `p_first` the probability of ranking first, `loss` its blame in failures,
+    `verdicts` the number of failures it is convicted of, `modes` how it failed and how often.
+    """
+
+    role: Role
+    share: float
+    low: float | None
+    high: float | None
+    p_first: float
+    loss: float
+    fix_alone: Gain
+    verdicts: int
+    modes: dict[str, int]
+
+
+class Findings(Whole, frozen=True):
+    """Failures that are no stage's: the trace ids by finding."""
+
+    scorer: tuple[str, ...] = ()
+    corpus: tuple[str, ...] = ()
+    label: tuple[str, ...] = ()
+
+
+class UndecidedCount(Whole, frozen=True):
+    """How many failures stay undecided and why; `calls_needed` would settle those that calls can."""
+
+    n: int
+    reasons: dict[str, int]
+    calls_needed: int | None = None
+
+
+class Triage(Whole, frozen=True):
+    """What usual triage would have said: evidence retrieved, so the model; else the retriever.
+
+    `blames` counts its convictions by role; `replay` counts ours over the same failures;
+    `agrees` is on how many both name the same stage; `model_acquitted` counts those it pins on
+    the model and a replay convicts another stage of.
+    """
+
+    blames: dict[Role, int]
+    replay: dict[str, int]
+    agrees: int
+    model_acquitted: int
+
+
+class FixStep(Whole, frozen=True):
+    """One step of the greedy fix order: the accuracy once this and the earlier repairs are in."""
+
+    role: Role
+    gain: float
+    score: float
+
+
+class Cohort(Whole, frozen=True):
+    """Traces that share a tag; `shares` is each stage's part of the cohort's loss. `departs` names the stage
+    whose share departs from the rest of the log and `p_value` how surely (permutation test, Holm-corrected)."""
+
+    tag: str
+    value: str
+    n_traces: int
+    n_failures: int
+    shares: dict[Role, float]
+    departs: Role | None
+    p_value: float | None
+
+
+class StageCost(Whole, frozen=True):
+    """Logged cost of one stage, summed over the traces that have it; None where the log has none."""
+
+    elapsed_s: float | None
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    money: float | None
+    n_traces: int
+
+
+class Cost(Whole, frozen=True):
+    """Logged cost per stage and per right answer."""
+
+    stages: dict[Role, StageCost]
+    tokens_per_right_answer: float | None
+    seconds_per_right_answer: float | None
+    money_per_right_answer: float | None
+
+
+class Fidelity(Whole, frozen=True):
+    """How far replays with nothing changed reproduced the log at one stage.
+
+    `n` traces were compared; `same` is the fraction with the same output; `drifted` the fraction that differs
+    although two replays agree (something changed since); `unstable` the fraction in which
+    two replays of the same input disagree.
+    """
+
+    n: int
+    same: float
+    drifted: float
+    unstable: float
+
+
+class PassingCheck(Whole, frozen=True):
+    """A sample of right answers replayed under each stage's repair: how many of `n` it breaks."""
+
+    n: int
+    broken: dict[Role, int]
+
+
+class StageIdentity(Whole, frozen=True):
+    """What a stage was when it was replayed."""
+
+    role: Role
+    name: str
+    fingerprint: str
+
+
+class RunProvenance(Whole, frozen=True):
+    """What made the report: enough to make it again; no clock and no path of the machine."""
+
+    version: str
+    command: str
+    seed: int
+    metric: str
+    pass_mark: float
+    pipeline: str | None = None
+    stages: tuple[StageIdentity, ...] = ()
+    corpus: str | None = None
+    traces: str | None = None
+
+
+class Report(Whole, frozen=True, tag_field="schema", tag=REPORT_SCHEMA):
+    """The ranked blame report. `ranking` is in order of blame.
+
+    `residual` adds up, in failures, what no repair wins back; `funnel` counts the failures that lost the evidence at each
+    stage; `same_outcome` is the part of the replayed failures that fail again with nothing changed; `fragile` names
+    right answers whose evidence never reached the model; `detected` counts what cheap detectors saw in the
+    log, keyed `role.mode`; `trust` is how often blame landed on faults planted in this pipeline.
+    """
+
+    n_traces: int
+    n_failures: int
+    score: float | None
+    levels: dict[str, int]
+    fidelity: dict[Role, Fidelity]
+    ranking: tuple[Ranked, ...]
+    findings: Findings
+    undecided: UndecidedCount
+    triage: Triage | None
+    fix_order: tuple[FixStep, ...]
+    cohorts: tuple[Cohort, ...]
+    cost: Cost
+    runs: Runs
+    provenance: RunProvenance
+    roles: tuple[Role, ...] = ()
+    headline: str = ""
+    residual: float | None = None
+    funnel: dict[Role, int] = {}
+    same_outcome: float | None = None
+    fragile: tuple[str, ...] = ()
+    detected: dict[str, int] = {}
+    trust: Trust | None = None
+    passing: PassingCheck | None = None
+    skipped: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,80 @@
+"""Before any blame: does the pipeline still do what it did in the log, and which right answers are luck?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from diagnose.core.artifact import Context, Passages
+from diagnose.core.pipeline import Pipeline
+from diagnose.core.trace import Trace
+from diagnose.errors import Unfaithful
+from diagnose.flow.found import Scored
+from diagnose.replay.fidelity import Compared, compared, fidelity_of
+from diagnose.replay.run import Broken, Meter, Runner, State, advance
+from diagnose.score.label import Library, label_of
+from diagnose.score.table import Scorer
+
+
+def checked_fidelity(traces: Sequence[Trace], runner: Runner) -> tuple[Compared, ...]:
+    """Replay traces with nothing changed and hold them against the log.
+
+    Stages that say they are deterministic and turn out not to be are put down in `runner.unsteady`. Where the model (or
+    what follows it) is not deterministic it is left out: that its answers differ says nothing.
+    """
+    found: list[Compared] = []
+    for trace in traces:
+        if (one := _compared(trace, runner)) is not None:
+            found.append(one)
+            runner.unsteady |= {role for role, match in one.matches.items() if match == "unstable"}
+    return tuple(found)
+
+
+def _compared(trace: Trace, runner: Runner) -> Compared | None:
+    meter, state = Meter(), State.start(trace.query)
+    for role in runner.pipeline.roles:
+        stage = runner.pipeline.stage(role, state.route)
+        assert stage is not None
+        if role in ("model", "verifier") and not runner.steady(stage):
+            break
+        try:
+            state = advance(runner, state, stage, meter)
+        except Broken:
+            return None
+    return compared(runner, trace, state, meter)
+
+
+def refuse_unfaithful(pipeline: Pipeline, found: Sequence[Compared], floor: float) -> None:
+    """Raise `Unfaithful` where a stage drifted from the log in more traces than the floor allows, naming each."""
+    drifted = [
+        f"{role} gives something else in {seen.drifted:.0%} of {seen.n} replays"
+        for role, seen in fidelity_of(pipeline, found).items()
+        if 1.0 - seen.drifted < floor
+    ]
+    if drifted:
+        raise Unfaithful(
+            f"the pipeline no longer does what the log says: {'; '.join(drifted)} (its index, settings or model changed "
+            "since). Record the log again, give the pipeline it was written with, or lower --fidelity-floor"
+        )
+
+
+def fragile_of(everything: Sequence[Scored], library: Library, scorer: Scorer) -> tuple[str, ...]:
+    """Right answers whose evidence never reached the model: the ids of lucky passes."""
+    lucky: list[str] = []
+    for item in everything:
+        if item.score is None or not scorer.passes(item.score) or item.trace.gold is None:
+            continue
+        label = label_of(item.trace.gold, item.trace.query, library, scorer.abstention)
+        if label is None or not label.evidence or label.inferred:
+            continue
+        outputs = [s.output for s in item.trace.steps if isinstance(s.output, Passages | Context)]
+        if not outputs:
+            continue
+        last, evidence = outputs[-1], label.evidence
+        held = (
+            evidence.held_in_text(last.text, last.passages)
+            if isinstance(last, Context)
+            else evidence.held(last.passages)
+        )
+        if not evidence.enough(held):
+            lucky.append(item.trace.trace_id)
+    return tuple(lucky)

@@ -1,0 +1,44 @@
+"""What a run finds out about a log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from diagnose.core.blame import Blame
+from diagnose.core.game import Game
+from diagnose.core.replay import Case
+from diagnose.core.stage import Role
+from diagnose.core.trace import Trace
+from diagnose.replay.fidelity import Compared
+
+Progress = Callable[[int, int], None]
+"""Called with the number of failures done and their total."""
+
+
+def silent(done: int, total: int) -> None:
+    """No progress."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A logged trace and how its logged answer did; `score` is None (with `why`) where that is undefined."""
+
+    trace: Trace
+    answer: str | None
+    score: float | None
+    why: str | None = None
+
+
+@dataclass(frozen=True)
+class Found:
+    """Everything a run found out about a log, in the order of its traces. `executed` counts the stage calls made now."""
+
+    scored: tuple[Scored, ...]
+    blames: tuple[Blame, ...]
+    games: tuple[Game, ...] = ()
+    cases: tuple[Case, ...] = ()
+    compared: tuple[Compared, ...] = ()
+    notes: tuple[str, ...] = ()
+    fragile: tuple[str, ...] = ()
+    executed: dict[Role, int] = field(default_factory=dict)

@@ -1,0 +1,89 @@
+"""What a log says by itself: how its answers did, and where the evidence was lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from diagnose.attribute.detectors import detected
+from diagnose.attribute.funnel import funnel_of, lost_at
+from diagnose.attribute.verdict import Facts, without_game
+from diagnose.core.blame import Blame, Reason, Undecided
+from diagnose.core.stage import Role
+from diagnose.core.trace import Trace
+from diagnose.flow.faithful import fragile_of
+from diagnose.flow.found import Found, Scored
+from diagnose.replay.run import State
+from diagnose.score.label import Label, Library, label_of
+from diagnose.score.table import Scorer
+
+WHY: dict[Reason, str] = {
+    "observed-only": "a log alone shows where the evidence was lost, not what repairing that stage would change: "
+    "give --pipeline to replay it",
+    "no-label": "neither gold passages nor gold answers: label this query first",
+    "not-replayable": "a stage could not be replayed",
+}
+
+
+def logged_answer(trace: Trace, abstention: str) -> str | None:
+    """What the log says was answered in the end: the draft, or what a verifier said instead."""
+    state = State.start(trace.query)
+    for step in trace.steps:
+        state = state.after(step.role, step.output, abstention)
+    return state.said
+
+
+def scored(trace: Trace, scorer: Scorer) -> Scored:
+    """The logged answer's score: the log's own where it has one, else the metric's against the reference."""
+    answer = logged_answer(trace, scorer.abstention)
+    if trace.outcome is not None and trace.outcome.score is not None:
+        return Scored(trace, answer, trace.outcome.score)
+    if answer is None:
+        return Scored(trace, None, None, "no answer is logged")
+    if trace.gold is None:
+        return Scored(trace, answer, None, "no label")
+    score = scorer.score(answer, trace.gold)
+    return Scored(trace, answer, score.value, score.undefined)
+
+
+def failed(item: Scored, scorer: Scorer) -> bool:
+    """Whether a trace has a score and it is below the pass mark."""
+    return item.score is not None and not scorer.passes(item.score)
+
+
+def lenient(item: Scored, scorer: Scorer) -> str | None:
+    """Why a lenient scorer would pass the logged answer, or None."""
+    gold = item.trace.gold
+    return scorer.lenient(item.answer, gold) if item.answer is not None and gold is not None else None
+
+
+def observed(traces: Iterable[Trace], scorer: Scorer) -> Found:
+    """What a log alone can claim: the evidence funnel of each failure, and never a conviction."""
+    library = Library(None)
+    everything = tuple(scored(trace, scorer) for trace in traces)
+    blames = tuple(
+        unreplayed(item, label_of(item.trace.gold, item.trace.query, library, scorer.abstention), scorer)
+        for item in everything
+        if failed(item, scorer)
+    )
+    return Found(everything, blames, fragile=fragile_of(everything, library, scorer))
+
+
+def unreplayed(item: Scored, label: Label | None, scorer: Scorer) -> Blame:
+    """The blame of a failure that is not replayed: its funnel, and why nobody is convicted."""
+    outputs = [(step.role, step.output) for step in item.trace.steps]
+    why = lenient(item, scorer)
+    facts = Facts(
+        level="observed" if label is not None else "unlabelled",
+        funnel=(funnel := funnel_of(outputs, label, passed=False)),
+        finding="scorer" if why else None,
+        evidence=why or _seen(item.trace, lost_at(funnel), scorer),
+        tags=item.trace.tags,
+    )
+    reason: Reason = "observed-only" if label is not None else "no-label"
+    return without_game(item.trace.trace_id, Undecided(reason, WHY[reason]), facts)
+
+
+def _seen(trace: Trace, lost: Role | None, scorer: Scorer) -> str | None:
+    """What cheap detectors see at the stage that lost the evidence."""
+    modes = [mode for role, mode in detected(trace, scorer.abstention) if role == lost]
+    return f"the log shows a {lost} that looks {', '.join(modes)}" if modes else None

@@ -1,0 +1,81 @@
+"""How every trace of a log did, failing and passing ones alike: what a gate compares."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import TypeVar
+
+import msgspec
+
+from diagnose.core.artifact import Query
+from diagnose.core.game import Game
+from diagnose.core.outcome import TraceOutcome
+from diagnose.core.trace import Gold, Trace
+from diagnose.flow.found import Found, Scored
+
+N = TypeVar("N", int, float)
+DIGEST_DIGITS = 16
+
+
+def outcomes_of(found: Found, pass_mark: float) -> tuple[TraceOutcome, ...]:
+    """The outcome of each trace of a run, in its order; of a game table, that of each game.
+
+    The score of a game is its worth with nothing repaired.
+    """
+    if not found.scored:
+        return tuple(_of_game(game, pass_mark) for game in found.games)
+    failing = {blame.trace_id for blame in found.blames}
+    again = {game.trace_id: game.worth[""] for game in found.games if game.trace_id in failing}
+    return tuple(_of_trace(item, pass_mark, again) for item in found.scored)
+
+
+def query_digest(query: Query) -> str:
+    """16 hex digits that stand for a question: the SHA-256 of its text, and of its history where it has one."""
+    text = query.text.encode("utf-8", "surrogatepass")
+    history = msgspec.json.encode([[_sound(t.role), _sound(t.content)] for t in query.history])
+    return hashlib.sha256(text + (history if query.history else b"")).hexdigest()[:DIGEST_DIGITS]
+
+
+def label_digest(gold: Gold | None) -> str | None:
+    """16 hex digits that stand for a label, or None where there is none."""
+    if gold is None:
+        return None
+    body = repr(msgspec.to_builtins(gold)).encode("utf-8", "surrogatepass")
+    return hashlib.sha256(body).hexdigest()[:DIGEST_DIGITS]
+
+
+def _sound(text: str) -> str:
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _of_trace(item: Scored, pass_mark: float, again: Mapping[str, float]) -> TraceOutcome:
+    trace = item.trace
+    return TraceOutcome(
+        trace_id=trace.trace_id,
+        query=query_digest(trace.query),
+        label=label_digest(trace.gold),
+        score=item.score,
+        passed=None if item.score is None else item.score >= pass_mark,
+        again=again.get(trace.trace_id),
+        tags=dict(trace.tags),
+        elapsed_s=_total([step.elapsed_s for step in trace.steps], 6),
+        tokens=_tokens(trace),
+        cost=_total([step.usage.cost for step in trace.steps if step.usage is not None], 9),
+    )
+
+
+def _of_game(game: Game, pass_mark: float) -> TraceOutcome:
+    score = min(1.0, max(0.0, game.worth[""]))
+    return TraceOutcome(game.trace_id, "", score=score, passed=score >= pass_mark)
+
+
+def _total(values: list[N | None], decimals: int) -> N | None:
+    """The sum of what is known, None where nothing is."""
+    known = [value for value in values if value is not None]
+    return round(sum(known), decimals) if known else None
+
+
+def _tokens(trace: Trace) -> int | None:
+    used = [step.usage for step in trace.steps if step.usage is not None]
+    return _total([n for u in used for n in (u.prompt_tokens, u.completion_tokens)], 0)

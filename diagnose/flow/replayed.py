@@ -1,0 +1,152 @@
+"""Replaying the failures of a log."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from diagnose.ablate.plan import Plan
+from diagnose.ablate.probe import probed
+from diagnose.ablate.spread import Effort
+from diagnose.ablate.trial import Trial, replay_of, tried
+from diagnose.attribute.verdict import blamed, without_game
+from diagnose.core.blame import Blame, Undecided
+from diagnose.core.game import Game, Runs
+from diagnose.core.replay import Case
+from diagnose.core.stage import Failure
+from diagnose.core.trace import Trace
+from diagnose.flow.failing import Failing, case_of, evidence_of, facts_of, failing_of
+from diagnose.flow.faithful import checked_fidelity, fragile_of, refuse_unfaithful
+from diagnose.flow.found import Found, Progress, Scored, silent
+from diagnose.flow.logged import WHY, failed, scored, unreplayed
+from diagnose.flow.sampled import sampled
+from diagnose.replay.run import Broken, Meter, Runner
+from diagnose.score.label import Library
+from diagnose.score.table import Scorer
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run may spend and what it insists on.
+
+    `fidelity_floor` (0 to 1): below it, as the part of replays in which a stage before the model gives what it gave in
+    the log, blame is refused. `passing` right answers are replayed under each repair as well. `probe` runs
+    the ablations that tell how a convicted model fails.
+    """
+
+    effort: Effort = Effort()
+    fidelity_floor: float = 0.8
+    passing: int = 0
+    probe: bool = True
+    seed: int = 0
+
+
+def replayed(
+    traces: Iterable[Trace],
+    runner: Runner,
+    scorer: Scorer,
+    settings: Settings = Settings(),
+    progress: Progress = silent,
+) -> Found:
+    """Replay every failure of a log under every coalition of repaired stages.
+
+    First the failures are replayed with nothing changed; a pipeline that drifted from its log is refused
+    (`Unfaithful`). Then each prompt is run once where every stage is deterministic, by its own word and by the A/A
+    test of that first replay; else prompts are repeated until the verdicts are settled or the calls are spent.
+    """
+    everything = tuple(scored(trace, scorer) for trace in traces)
+    library = Library(runner.pipeline.corpus)
+    failures = [failing_of(item, library, scorer) for item in everything if failed(item, scorer)]
+    right = [failing_of(item, library, scorer) for item in _sample(everything, scorer, settings)]
+    checked = checked_fidelity([one.item.trace for one in failures if one.label], runner)
+    refuse_unfaithful(runner.pipeline, checked, settings.fidelity_floor)
+    if all(runner.steady(stage) for stage in runner.pipeline.stages):
+        found = _once(everything, failures, right, runner, settings, progress)
+    else:
+        found = sampled(everything, failures, runner, scorer, settings.effort, settings.probe, progress)
+    return replace(found, compared=checked, fragile=fragile_of(everything, library, scorer))
+
+
+def _sample(everything: Sequence[Scored], scorer: Scorer, settings: Settings) -> list[Scored]:
+    """A seeded sample of labelled right answers, in the order of the log."""
+    passing = [
+        s for s in everything if s.score is not None and scorer.passes(s.score) and s.trace.gold is not None
+    ]
+    if settings.passing >= len(passing):
+        return passing if settings.passing else []
+    chosen = random.Random(settings.seed).sample(range(len(passing)), settings.passing)
+    return [passing[i] for i in sorted(chosen)]
+
+
+@dataclass(frozen=True)
+class _Done:
+    blame: Blame
+    trial: Trial | None = None
+    case: Case | None = None
+
+
+def _once(
+    everything: tuple[Scored, ...],
+    failures: Sequence[Failing],
+    right: Sequence[Failing],
+    runner: Runner,
+    settings: Settings,
+    progress: Progress,
+) -> Found:
+    done: list[_Done] = []
+    for one in failures:
+        done.append(_diagnosed(one, runner, settings))
+        progress(len(done), len(failures) + len(right))
+    broken: list[Game] = []
+    for one in right:
+        if one.label is not None:
+            trial = tried(runner, one.item.trace, one.label, one.worth, one.scorer.pass_mark)
+            broken += [trial.game] if trial.game is not None else []
+        progress(len(done) + len(broken), len(failures) + len(right))
+    trials = [d.trial for d in done if d.trial is not None]
+    return Found(
+        everything,
+        tuple(d.blame for d in done),
+        games=(*(t.game for t in trials if t.game is not None), *broken),
+        cases=tuple(d.case for d in done if d.case is not None),
+        executed=dict(runner.executed),
+    )
+
+
+def _diagnosed(one: Failing, runner: Runner, settings: Settings) -> _Done:
+    if one.label is None:
+        return _Done(unreplayed(one.item, None, one.scorer))
+    trial = tried(runner, one.item.trace, one.label, one.worth, one.scorer.pass_mark)
+    scene = trial.plan.scene if trial.plan else None
+    passed = trial.table is not None and one.scorer.passes(trial.table.plain[0].worth)
+    facts = facts_of(one, trial.unchanged, trial.fair, scene, trial.fair_score, passed, trial.runs)
+    if trial.game is None:
+        return _Done(without_game(one.item.trace.trace_id, not_replayable(trial.failure), facts), trial)
+    blame = blamed(trial.game, one.scorer.pass_mark, facts)
+    if settings.probe and blame.verdict == "model" and blame.mode == "ignored" and trial.plan is not None:
+        blame = probed_blame(blame, runner, trial.plan, settings.seed)
+    case = case_of(one, blame, trial.game.roles, lambda mask: replay_of(trial, mask, evidence_of(one)))
+    return _Done(blame, trial, case)
+
+
+def probed_blame(blame: Blame, runner: Runner, plan: Plan, seed: int) -> Blame:
+    """The blame of a convicted model with its mode refined by ablations; their runs are counted with its own."""
+    meter = Meter()
+    try:
+        mode, evidence = probed(runner, plan, meter, seed)
+    except Broken:
+        return blame
+    more = meter.runs
+    runs = Runs(
+        blame.runs.model + more.model, blame.runs.stage + more.stage, blame.runs.memo_hits + more.memo_hits
+    )
+    return msgspec.structs.replace(blame, mode=mode, evidence=evidence, runs=runs)
+
+
+def not_replayable(failure: Failure | None) -> Undecided:
+    """Undecided because a stage failed."""
+    detail = f"{failure.role}: {failure.reason}" if failure else WHY["not-replayable"]
+    return Undecided("not-replayable", detail)

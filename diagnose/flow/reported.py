@@ -1,0 +1,134 @@
+"""From blame to the report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from diagnose.attribute.cohorts import find_cohorts
+from diagnose.attribute.detectors import counted
+from diagnose.attribute.gains import Log
+from diagnose.attribute.summarise import summarise
+from diagnose.attribute.verdict import Facts, blamed
+from diagnose.core.game import Game
+from diagnose.core.pipeline import Pipeline
+from diagnose.core.report import PassingCheck, Report
+from diagnose.core.stage import ROLES
+from diagnose.core.trace import Trace
+from diagnose.flow.found import Found
+from diagnose.replay.fidelity import fidelity_of
+from diagnose.report import build
+from diagnose.score.table import Scorer
+
+
+def divided(games: Sequence[Game], pass_mark: float) -> Found:
+    """Blame from games alone: those whose worth with nothing repaired is below the pass mark fail."""
+    failing = [game for game in games if game.worth[""] < pass_mark]
+    blames = tuple(blamed(game, pass_mark, Facts(runs=game.runs)) for game in failing)
+    return Found((), blames, games=tuple(games))
+
+
+def reported(
+    found: Found,
+    pipeline: Pipeline | None,
+    scorer: Scorer,
+    seed: int,
+    command: str,
+    problems: Sequence[str] = (),
+) -> Report:
+    """The report of a log: its blame summarised, with what it cost and what made it."""
+    traces = [item.trace for item in found.scored]
+    scores = [item.score for item in found.scored if item.score is not None]
+    log = Log(len(traces), build.score_of(scores), clusters=_clusters(traces))
+    summary = summarise(found.games, found.blames, log, seed)
+    roles = build.roles_of(traces, pipeline)
+    cohorts = find_cohorts(found.blames, {t.trace_id: t.tags for t in traces}, roles, seed)
+    unscored = len(traces) - len(scores)
+    notes = (
+        [f"{unscored} traces have no score and no usable label: they count as traces only"]
+        if unscored
+        else []
+    )
+    return Report(
+        n_traces=len(traces),
+        n_failures=len(found.blames),
+        score=log.score,
+        levels=build.levels_of(found.blames),
+        fidelity=fidelity_of(pipeline, found.compared) if pipeline else {},
+        ranking=summary.ranking,
+        findings=summary.findings,
+        undecided=summary.undecided,
+        triage=summary.triage,
+        fix_order=summary.fix_order,
+        cohorts=cohorts.cohorts,
+        cost=build.cost_of(traces, sum(scorer.passes(s) for s in scores)),
+        runs=build.runs_of(found.blames),
+        provenance=build.provenance_of(command, seed, scorer.metric, scorer.pass_mark, pipeline, traces),
+        roles=roles,
+        headline=summary.headline,
+        residual=summary.residual,
+        funnel=summary.lost_at,
+        same_outcome=_same_outcome(found),
+        fragile=found.fragile,
+        detected=counted(traces, scorer.abstention),
+        passing=_passing(found, scorer.pass_mark),
+        skipped=tuple(problems),
+        notes=(*notes, *found.notes, *summary.notes, *cohorts.notes),
+    )
+
+
+def _same_outcome(found: Found) -> float | None:
+    """The part of the replayed failures that fail again with nothing changed."""
+    again = [b.undecided is None or b.undecided.reason != "not-reproduced" for b in found.blames if b.shares]
+    return sum(again) / len(again) if again else None
+
+
+def _passing(found: Found, pass_mark: float) -> PassingCheck | None:
+    """Of the right answers that were replayed, how many each single repair breaks."""
+    failing = {blame.trace_id for blame in found.blames}
+    games = [g for g in found.games if g.trace_id not in failing and g.worth[""] >= pass_mark]
+    roles = {role for game in games for role in game.roles}
+    broken = {r: sum(r in g.roles and g.worth[r] < pass_mark for g in games) for r in ROLES if r in roles}
+    return PassingCheck(len(games), broken) if games else None
+
+
+def _clusters(traces: Iterable[Trace]) -> dict[str, str]:
+    """Traces of one conversation or document family resample together where the log tags them."""
+    return {t.trace_id: t.tags[CLUSTER_TAG] for t in traces if CLUSTER_TAG in t.tags}
+
+
+CLUSTER_TAG = "cluster"
+"""The tag by which traces are resampled together; without it each trace is its own cluster."""
+
+
+def reported_games(
+    found: Found, pass_mark: float, n_traces: int | None, seed: int, command: str, problems: Sequence[str]
+) -> Report:
+    """The report of a game table, which may hold the failures of a larger log (`n_traces`)."""
+    n = max(n_traces or 0, len(found.games))
+    passing = [game.worth[""] for game in found.games]
+    # Traces of the log without a game are right answers: only failures are replayed.
+    score = (sum(passing) + (n - len(found.games))) / n if n else None
+    summary = summarise(found.games, found.blames, Log(n, score), seed)
+    roles = tuple(role for role in ROLES if any(role in game.roles for game in found.games))
+    return Report(
+        n_traces=n,
+        n_failures=len(found.blames),
+        score=score,
+        levels=build.levels_of(found.blames),
+        fidelity={},
+        ranking=summary.ranking,
+        findings=summary.findings,
+        undecided=summary.undecided,
+        triage=summary.triage,
+        fix_order=summary.fix_order,
+        cohorts=(),
+        cost=build.cost_of((), 0),
+        runs=build.runs_of(found.blames),
+        provenance=build.provenance_of(command, seed, "worth", pass_mark, None, found.games),
+        roles=roles,
+        headline=summary.headline,
+        residual=summary.residual,
+        funnel=summary.lost_at,
+        skipped=tuple(problems),
+        notes=summary.notes,
+    )

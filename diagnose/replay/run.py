@@ -1,0 +1,176 @@
+"""One replay: every stage in order on what the stages before it gave in this replay."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from diagnose.core.artifact import Answer, Context, Decision, Output, Passage, Passages, Query, Route, Text
+from diagnose.core.game import Runs
+from diagnose.core.pipeline import Pipeline
+from diagnose.core.stage import Failure, Given, Role, Stage
+from diagnose.errors import StageFailed
+from diagnose.replay.memo import Memo, key_of
+
+
+class Broken(Exception):
+    """A replay that ended in a stage's failure, as control flow inside `ablate`; it never leaves it."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.reason)
+        self.failure = failure
+
+
+class Meter:
+    """Counts the work of one trace's replays: different runs and repeats answered without running.
+
+    A run counts once per trace whether an earlier run left it in the memo or not, so that reports
+    do not depend on what was computed before.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[str, str] = {}
+        self._hits = 0
+
+    def count(self, key: str, role: Role) -> None:
+        """Note that the stage of this role was asked for the run `key`."""
+        if key in self._seen:
+            self._hits += 1
+        else:
+            self._seen[key] = role
+
+    @property
+    def runs(self) -> Runs:
+        """The counts so far."""
+        model = sum(role == "model" for role in self._seen.values())
+        return Runs(model=model, stage=len(self._seen) - model, memo_hits=self._hits)
+
+    @property
+    def model_keys(self) -> tuple[str, ...]:
+        """The keys of the model runs, in the order they were first asked for."""
+        return tuple(key for key, role in self._seen.items() if role == "model")
+
+
+class Runner:
+    """Runs stages through a memo. `executed` counts real calls by role, over all traces."""
+
+    def __init__(self, pipeline: Pipeline, memo: Memo, seed: int = 0) -> None:
+        self.pipeline = pipeline
+        self.memo = memo
+        self.seed = seed
+        self.executed: dict[Role, int] = {}
+        self.unsteady: set[Role] = set()
+        self._failed: dict[str, StageFailed] = {}
+        self._lock = threading.Lock()
+
+    def steady(self, stage: Stage) -> bool:
+        """Whether the stage says that it is deterministic and no A/A replay has shown otherwise."""
+        return stage.deterministic and stage.role not in self.unsteady
+
+    def run(self, stage: Stage, given: Given, meter: Meter, repeat: int = 0) -> Output:
+        """The stage's output on this input; raises `Broken` where it fails.
+
+        `repeat` numbers the repeats of a stage that is not deterministic: equal numbers share a seed across coalitions.
+        """
+        number = None if self.steady(stage) else repeat
+        key = key_of(stage, given, number)
+        meter.count(key, stage.role)
+        if (output := self.memo.get(key, stage.role)) is not None:
+            return output
+        if (known := self._failed.get(key)) is not None:
+            raise Broken(failure_of(stage.role, known))
+        output = self.call(stage, given, repeat, key)
+        self.memo.put(key, output)
+        return output
+
+    def call(self, stage: Stage, given: Given, repeat: int, key: str = "") -> Output:
+        """Run the stage for real, past the memo."""
+        with self._lock:
+            self.executed[stage.role] = self.executed.get(stage.role, 0) + 1
+        try:
+            return stage.run(given, self.seed + repeat if stage.seeded else None)
+        except StageFailed as error:
+            if key:
+                self._failed[key] = error
+            raise Broken(failure_of(stage.role, error)) from error
+
+
+def failure_of(role: Role, error: StageFailed) -> Failure:
+    """The failure a stage's error stands for."""
+    return Failure(role, getattr(error, "kind", "raised"), str(error))
+
+
+@dataclass(frozen=True)
+class State:
+    """What a replay has come to after some stages; `outputs` holds what each gave, in order."""
+
+    query: Query
+    text: str
+    passages: tuple[Passage, ...] = ()
+    context: Context | None = None
+    answer: Answer | None = None
+    said: str | None = None
+    route: str | None = None
+    outputs: tuple[tuple[Role, Output], ...] = ()
+    repaired: frozenset[Role] = field(default_factory=frozenset)
+
+    @classmethod
+    def start(cls, query: Query) -> State:
+        """The state before the first stage."""
+        return cls(query=query, text=query.text)
+
+    def given(self) -> Given:
+        """What the next stage is called with; without a packer the passages are the context."""
+        context = self.context
+        if context is None and self.passages:
+            context = Context("\n\n".join(p.text for p in self.passages), self.passages)
+        return Given(self.text, self.query, self.passages, context, self.answer)
+
+    def after(self, role: Role, output: Output, abstention: str, repaired: bool = False) -> State:
+        """The state once the stage of this role has given `output`."""
+        marks = self.repaired | {role} if repaired else self.repaired
+        state = replace(self, outputs=(*self.outputs, (role, output)), repaired=marks)
+        match output:
+            case Route():
+                return replace(state, route=output.route)
+            case Text():
+                return replace(state, text=output.text)
+            case Passages():
+                return replace(state, passages=output.passages)
+            case Context():
+                return replace(state, context=output)
+            case Answer():
+                return replace(state, answer=output, said=output.text)
+            case Decision(accept=True):
+                return state
+            case Decision():
+                return replace(state, said=abstention if output.text is None else output.text)
+
+    def output(self, role: Role) -> Output | None:
+        """What the stage of this role gave in this replay, or None where it has not run."""
+        return next((output for r, output in self.outputs if r == role), None)
+
+
+Mend = Callable[[Stage, Given, Output], Output]
+"""What a repair makes of a stage's own output."""
+
+
+def advance(
+    runner: Runner, state: State, stage: Stage, meter: Meter, repeat: int = 0, mend: Mend | None = None
+) -> State:
+    """Run one stage on the state, and repair its output where `mend` is given."""
+    given = state.given()
+    own = runner.run(stage, given, meter, repeat)
+    output = own if mend is None else mend(stage, given, own)
+    return state.after(stage.role, output, runner.pipeline.abstention, repaired=output is not own)
+
+
+def replayed(runner: Runner, query: Query, meter: Meter, repeat: int = 0) -> State:
+    """A whole replay with nothing changed; raises `Broken` where a stage fails."""
+    state = State.start(query)
+    for role in runner.pipeline.roles:
+        stage = runner.pipeline.stage(role, state.route)
+        assert stage is not None
+        state = advance(runner, state, stage, meter, repeat)
+    return state

@@ -1,0 +1,1 @@
+"""How right an answer or a ranking is, and whether a text holds the evidence."""

@@ -1,0 +1,242 @@
+"""All metrics by name, and the scorer a pipeline's settings name."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Literal
+
+import msgspec
+
+from diagnose.core.pipeline import ABSTENTION, PASS_MARK, ScoreSettings
+from diagnose.core.score import Score
+from diagnose.core.trace import Gold
+from diagnose.errors import UsageError, quoted
+from diagnose.score.abstention import abstains
+from diagnose.score.answer import contains, exact_match, numeric, rouge_l, token_f1
+from diagnose.score.lenient import lenient_pass
+from diagnose.score.retrieval import is_measure, retrieval_score
+from diagnose.score.tokens import normalised
+
+SCORING_VERSION = 1
+"""Goes up whenever a metric may give another score for the same texts, so that remembered ones go."""
+NO_ANSWERS = "the label has no answers"
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric as `explain` shows it.
+
+    `function` takes an answer and the accepted answers (kind `answer`), or ranked ids and gold ids (kind
+    `retrieval`), then options by keyword, and returns a `Score`.
+    """
+
+    name: str
+    title: str
+    definition: str
+    formula: str
+    range: str
+    unit: str
+    source: str
+    kind: Literal["answer", "retrieval"]
+    function: Callable[..., Score]
+
+    @property
+    def options(self) -> dict[str, object]:
+        """The metric's options and their defaults."""
+        parameters = inspect.signature(self.function).parameters.values()
+        return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY and p.name != "measure"}
+
+
+def _answer(
+    name: str, title: str, definition: str, formula: str, source: str, function: Callable[..., Score]
+) -> Metric:
+    return Metric(name, title, definition, formula, "0 to 1", "none", source, "answer", function)
+
+
+def _retrieval(name: str, title: str, definition: str, formula: str, source: str) -> Metric:
+    function = partial(retrieval_score, measure=name)
+    return Metric(name, title, definition, formula, "0 to 1", "none", source, "retrieval", function)
+
+
+_SQUAD = "Rajpurkar et al. (2016), SQuAD; departures from its normalisation: diagnose/score/tokens.py"
+_TREC = "trec_eval, through ir-measures (MacAvaney et al. 2022, Streamlining Evaluation with ir-measures)"
+
+METRICS: dict[str, Metric] = {
+    "exact": _answer(
+        "exact",
+        "Exact match",
+        "Whether the answer is an accepted one, apart from case, punctuation, articles and white space.",
+        "1 if tokens(answer) = tokens(reference) else 0; best over references",
+        _SQUAD,
+        exact_match,
+    ),
+    "contains": _answer(
+        "contains",
+        "Contains the answer",
+        "Whether an accepted answer occurs in the answer as whole words in a row. A bare yes or no has to be "
+        "stated: to open or end a sentence.",
+        "1 if tokens(reference) is a run of tokens(answer) else 0; best over references",
+        _SQUAD + " (normalisation)",
+        contains,
+    ),
+    "f1": _answer(
+        "f1",
+        "Token F1",
+        "How many words the answer and an accepted one have in common, relative to their lengths.",
+        "2c / (|answer| + |reference|), c tokens in common; best over references",
+        _SQUAD,
+        token_f1,
+    ),
+    "numeric": _answer(
+        "numeric",
+        "Numeric match",
+        "Whether the answer holds every number of an accepted answer within a tolerance. Options: relative, "
+        "absolute, pick (any, first or last number of the answer). Undefined where no reference has one.",
+        "1 if for each reference number y some answer number x has |x - y| <= max(absolute, relative * |y|)",
+        "own definition",
+        numeric,
+    ),
+    "rouge-l": _answer(
+        "rouge-l",
+        "ROUGE-L",
+        "How long a sequence of words, gaps allowed, the answer and an accepted one share.",
+        "2L / (|answer| + |reference|), L the longest common subsequence of tokens; best over references",
+        "Lin (2004), ROUGE: A Package for Automatic Evaluation of Summaries, with beta = 1",
+        rouge_l,
+    ),
+    "nDCG@10": _retrieval(
+        "nDCG@10",
+        "Normalised discounted cumulative gain",
+        "How near the top the gold passages are, against having all of them first.",
+        "DCG@k / ideal DCG@k, DCG@k = sum over gold at rank r <= k of 1 / log2(r + 1)",
+        "Järvelin and Kekäläinen (2002); " + _TREC,
+    ),
+    "R@10": _retrieval(
+        "R@10",
+        "Recall",
+        "The part of the gold passages among the first k.",
+        "gold in the first k / gold",
+        _TREC,
+    ),
+    "P@10": _retrieval(
+        "P@10",
+        "Precision",
+        "The part of the first k places that hold gold passages; places left empty count.",
+        "gold in the first k / k",
+        _TREC,
+    ),
+    "Success@10": _retrieval(
+        "Success@10",
+        "Success",
+        "Whether any gold passage is among the first k.",
+        "1 if gold in the first k > 0 else 0",
+        _TREC,
+    ),
+    "RR": _retrieval(
+        "RR",
+        "Reciprocal rank",
+        "How near the top the first gold passage is; its mean over traces is MRR.",
+        "1 / rank of the first gold passage, 0 if there is none",
+        "Kantor and Voorhees (2000); " + _TREC,
+    ),
+    "AP": _retrieval(
+        "AP",
+        "Average precision",
+        "Precision at each gold passage, averaged over all of them; its mean over traces is MAP.",
+        "sum over gold at rank r of P@r / gold",
+        "Harman (1992); " + _TREC,
+    ),
+}
+
+
+def metric(name: str) -> Metric:
+    """The metric of this name, or a UsageError; retrieval measures may have any cutoff (`nDCG@3`)."""
+    if name in METRICS:
+        return METRICS[name]
+    family = name.partition("@")[0]
+    if is_measure(name):
+        known = next(m for key, m in METRICS.items() if key.partition("@")[0] == family)
+        return replace(known, name=name, function=partial(retrieval_score, measure=name))
+    raise UsageError(f"unknown metric {quoted(name)}: expected one of {', '.join(METRICS)}")
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """Judges answers by one metric. Built from a pipeline's `[score]` table; a wrong one is a UsageError."""
+
+    metric: str = "contains"
+    pass_mark: float = PASS_MARK
+    options: Mapping[str, object] = field(default_factory=dict)
+    abstention: str = ABSTENTION
+
+    def __post_init__(self) -> None:
+        _check_metric(self.metric)
+        _check_pass_mark(self.pass_mark)
+        _check_options(METRICS[self.metric], self.options)
+
+    @classmethod
+    def from_settings(cls, settings: ScoreSettings, abstention: str = ABSTENTION) -> Scorer:
+        """The scorer of a pipeline."""
+        return cls(settings.metric, settings.pass_mark, settings.options, abstention)
+
+    def score(self, answer: str, gold: Gold) -> Score:
+        """How right the answer is.
+
+        Of a question labelled unanswerable: 1 where the answer abstains or is one of the label's answers,
+        else 0. Of any other: the metric's score, whether it abstains or not; undefined where the label has
+        no answers.
+        """
+        if not gold.answerable:
+            said = normalised(answer)
+            listed = bool(said) and said in map(normalised, gold.answers)
+            return Score(float(listed or abstains(answer, self.abstention)))
+        if not gold.answers:
+            return Score(None, NO_ANSWERS)
+        return METRICS[self.metric].function(answer, gold.answers, **self.options)
+
+    def passes(self, score: float) -> bool:
+        """Whether a score (0 to 1) reaches the pass mark."""
+        return score >= self.pass_mark
+
+    def lenient(self, answer: str, gold: Gold) -> str | None:
+        """Why a lenient scorer would accept the answer, or None where it would not.
+
+        Never for an unanswerable question: whether an answer abstains is no matter of wording.
+        """
+        return lenient_pass(answer, gold.answers) if gold.answerable else None
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes whenever a score might: the version of the metrics, the settings, the abstention text."""
+        options = METRICS[self.metric].options | dict(self.options)
+        identity = (SCORING_VERSION, self.metric, float(self.pass_mark), options, self.abstention)
+        return hashlib.sha256(msgspec.json.encode(identity, order="deterministic")).hexdigest()[:16]
+
+
+def _check_metric(name: str) -> None:
+    answers = [known.name for known in METRICS.values() if known.kind == "answer"]
+    if name not in answers:
+        ranks = "it judges rankings, not answers" if is_measure(name) else "there is none of that name"
+        raise UsageError(f"[score] metric {quoted(name)}: {ranks}; expected one of {', '.join(answers)}")
+
+
+def _check_pass_mark(value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0.0 < value <= 1.0:
+        raise UsageError(f"[score] pass: expected a number above 0 and up to 1, found {quoted(value)}")
+
+
+def _check_options(known: Metric, options: Mapping[str, object]) -> None:
+    for name, value in options.items():
+        if name not in known.options:
+            allowed = ", ".join(known.options) or "none"
+            raise UsageError(f"[score] {quoted(name)}: metric {known.name} takes these options: {allowed}")
+        wanted = type(known.options[name])
+        number = wanted is float and isinstance(value, int) and not isinstance(value, bool)
+        if not (number or isinstance(value, wanted)):
+            kind = "a number" if wanted is float else "text"
+            raise UsageError(f"[score] {name}: expected {kind}, found {quoted(value)}")
+    known.function("1", ("1",), **options)  # the metric itself refuses values out of range

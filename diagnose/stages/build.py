@@ -1,0 +1,196 @@
+"""Builds one stage from its table in a pipeline file."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from diagnose import __version__
+from diagnose.core.pipeline import Corpus
+from diagnose.core.stage import Role, Stage
+from diagnose.errors import DiagnoseError, MissingExtra, UsageError
+from diagnose.stages.adapt import Known
+from diagnose.stages.call import ARGUMENTS, SEED, Identity, as_stage
+from diagnose.stages.failure import RunFailed, one_line
+from diagnose.stages.locate import importable, locate
+from diagnose.stages.passage import shown
+from diagnose.stages.settings import check_keys, parameters_of, typed, unknown, with_defaults
+from diagnose.stages.table import BUILT_INS
+from diagnose.stages.tokens import count_words_and_marks
+
+RESERVED = ("use", "deterministic", "fingerprint", "timeout_s")
+"""Keys of a stage's table that are ours, not its factory's."""
+OFFERED = ("corpus", "count_tokens", "folder", "abstention", "environ")
+"""Parameters of a factory that the pipeline fills where its table does not: the corpus, the model's
+tokenizer, the file's folder, what the pipeline says when it has no answer, the environment."""
+
+CLOSED = ("corpus", "count_tokens", "folder", "environ")
+"""Those of them that the table of a built-in cannot set."""
+KINDS: Mapping[type, str] = {str: "a string", bool: "true or false", float: "a number"}
+
+Table = Mapping[str, object]
+T = TypeVar("T", str, bool, float)
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where a stage is built: the pipeline file's name and folder, and what factories are offered.
+
+    `tokenizer` identifies `count_tokens`: a packer's output depends on it.
+    """
+
+    file: str
+    folder: Path
+    environ: Mapping[str, str]
+    abstention: str
+    corpus: Corpus | None = None
+    routes: tuple[str, ...] = ()
+    count_tokens: Callable[[str], int] = count_words_and_marks
+    tokenizer: str = "words"
+
+    def offers(self) -> dict[str, object]:
+        """The offered arguments by name; a pipeline without a corpus offers none."""
+        offers = {name: getattr(self, name) for name in OFFERED}
+        return offers if self.corpus is not None else {k: v for k, v in offers.items() if k != "corpus"}
+
+
+@dataclass(frozen=True)
+class Part:
+    """A factory and what it is called with. `where` is its table's place in the file, for errors."""
+
+    role: Role
+    use: str
+    where: str
+    factory: Callable[..., object]
+    settings: Mapping[str, object]
+    offers: Mapping[str, object]
+
+
+def build_stage(role: Role, table: Table, site: Site, key: str) -> Stage:
+    """The stage of a table; `key` is the table's path in the file (`stages.ranker`), for errors.
+
+    Raises UsageError where a key is wrong or a module cannot be imported, RunFailed where the factory itself
+    raises.
+    """
+    where = f"{site.file} [{key}]"
+    deterministic = reserved(table, "deterministic", bool, where)
+    stated = reserved(table, "fingerprint", str, where)
+    timeout_s = reserved(table, "timeout_s", float, where)
+    if timeout_s is not None and timeout_s <= 0:
+        raise UsageError(f"{where} timeout_s: expected seconds above 0, found {timeout_s:g}")
+    part = _part(role, table, site, where)
+    target = _made(part, site)
+    identity = Identity(
+        role=role,
+        name=part.use,
+        fingerprint=stated or _fingerprint(part, target, site),
+        deterministic=deterministic,
+        settings=part.settings,
+        timeout_s=timeout_s,
+        count_tokens=site.count_tokens if "count_tokens" in part.offers else None,
+    )
+    return as_stage(target, identity, Known(site.corpus, site.routes))
+
+
+def reserved(table: Table, key: str, kind: type[T], where: str) -> T | None:
+    """The value of a key, checked to be of a kind (a whole number is a float, too); None where it is not
+    there."""
+    value = table.get(key)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if value is None or (isinstance(value, kind) and value != ""):
+        return value
+    raise UsageError(f"{where} {key}: expected {KINDS[kind]}, found {shown(value)}")
+
+
+def _part(role: Role, table: Table, site: Site, where: str) -> Part:
+    use = reserved(table, "use", str, where)
+    own = ", ".join(BUILT_INS[role])
+    if use is None:
+        expected = f"one of {own}, or module:factory" if own else "module:factory"
+        raise UsageError(f"{where} use: missing; expected {expected}")
+    built_in = BUILT_INS[role].get(use)
+    if built_in is None and ":" not in use:
+        allowed = [*BUILT_INS[role], "module:factory"]
+        raise UsageError(unknown(f"{where} use", use, allowed, f"built-in {role}"))
+    factory = built_in or locate(use, site.folder, f"{where} use")
+    parameters = parameters_of(factory)
+    settings = {name: value for name, value in table.items() if name not in RESERVED}
+    check_keys(settings, parameters, CLOSED if built_in else (), where)
+    if built_in:
+        settings = typed(settings, factory, where)
+    # The seed of a plain function is the replay's to set, unless the table sets it.
+    plain = any(name in ARGUMENTS for name in _required(factory))
+    settings = with_defaults(settings, parameters, (*OFFERED, SEED) if plain else OFFERED)
+    offers = {k: v for k, v in site.offers().items() if k in parameters and k not in settings}
+    return Part(role, use, where, factory, settings, offers)
+
+
+def _made(part: Part, site: Site) -> Callable[..., object]:
+    """What the factory returns; or the factory itself, where it is no factory but the stage."""
+    given = {**part.settings, **part.offers}
+    if missing := [name for name in _required(part.factory) if name not in given]:
+        if any(name in ARGUMENTS for name in missing):
+            return partial(part.factory, **given)
+        if "corpus" in missing:
+            raise UsageError(f"{site.file} [pipeline] corpus: missing; {part.use} searches one")
+        raise UsageError(f"{part.where} {missing[0]}: missing; {part.use} needs it")
+    try:
+        with importable(site.folder):
+            target = part.factory(**given)
+    except MissingExtra:
+        raise
+    except UsageError as exc:
+        raise UsageError(f"{part.where} {exc}") from exc
+    except DiagnoseError:
+        raise
+    except (Exception, SystemExit) as exc:
+        reason = f"its factory raised {one_line(exc)}"
+        raise RunFailed(part.role, part.use, "raised", reason) from exc
+    if not callable(target):
+        reason = f"its factory returned {shown(target)}; expected a callable"
+        raise RunFailed(part.role, part.use, "nonsense", reason)
+    return target
+
+
+def _required(factory: Callable[..., object]) -> list[str]:
+    """The parameters without a default."""
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return [p.name for p in parameters_of(factory).values() if p.default is p.empty and p.kind in kinds]
+
+
+def _fingerprint(part: Part, target: object, site: Site) -> str:
+    """sha256 of what the stage's outputs depend on, as far as it can be told: this package's version, the
+    factory, its settings, the source file it is defined in (not what that imports), the corpus and tokenizer
+    it is given, and the target's own `identity` (a model file's digest)."""
+    factory = inspect.unwrap(part.factory)
+    taken = {
+        "corpus": site.corpus.digest if site.corpus is not None else None,
+        "count_tokens": site.tokenizer,
+        "abstention": site.abstention,
+    }
+    whole = {
+        "version": __version__,
+        "factory": f"{factory.__module__}:{getattr(factory, '__qualname__', part.use)}",
+        "source": _source_digest(factory),
+        "settings": part.settings,
+        "taken": {name: value for name, value in taken.items() if name in part.offers},
+        "identity": str(getattr(target, "identity", "")),
+    }
+    # default=str: TOML has dates and times, JSON has not.
+    return hashlib.sha256(json.dumps(whole, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _source_digest(factory: Callable[..., object]) -> str | None:
+    """sha256 of the file the factory is defined in, or None where there is none."""
+    try:
+        file = inspect.getsourcefile(factory)
+        return hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else None
+    except (OSError, TypeError):
+        return None

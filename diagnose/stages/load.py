@@ -1,0 +1,172 @@
+"""Reads a pipeline file (`pipeline.toml`) into a runnable pipeline."""
+
+from __future__ import annotations
+
+import math
+import os
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from diagnose.core.pipeline import ABSTENTION, Pipeline, ScoreSettings
+from diagnose.core.stage import ROLES, Role, Stage
+from diagnose.errors import BadInput, UsageError
+from diagnose.stages.build import Site, Table, build_stage, reserved
+from diagnose.stages.corpus import read_corpus
+from diagnose.stages.failure import one_line
+from diagnose.stages.passage import shown
+from diagnose.stages.settings import unknown
+
+TABLES = ("pipeline", "stages", "score", "routes")
+PIPELINE_KEYS = ("name", "corpus", "abstention")
+
+
+def load_pipeline(path: Path | str, environ: Mapping[str, str] | None = None) -> Pipeline:
+    """The pipeline in a file, with its corpus read and its stages built (models load at their first call).
+
+    Routes come out in the order of their `cost`, cheapest first, or as declared where none has one.
+    `environ` is where keys are looked up (the process's environment unless given). Raises UsageError with
+    the key's path for whatever is wrong in the file, BadInput where it is no TOML or the corpus is bad,
+    StageFailed where the user's own factory raises, MissingExtra where an optional package is needed.
+    """
+    path = Path(path)
+    document = _document(path)
+    head = _table(document, "pipeline", path.name)
+    _only(head, PIPELINE_KEYS, f"{path.name} [pipeline]")
+    tables = _stage_tables(document, path.name)
+    site = _site(path, head, document, os.environ if environ is None else environ)
+    stages = _stages(tables, site, "stages")
+    site = _counting_as(site, stages["model"])
+    return Pipeline(
+        name=reserved(head, "name", str, f"{path.name} [pipeline]") or path.stem,
+        stages=tuple(stages[role] for role in ROLES if role in stages),
+        corpus=site.corpus,
+        score=_score(_table(document, "score", path.name), f"{path.name} [score]"),
+        abstention=site.abstention,
+        routes={name: _route(name, tables, document, site) for name in site.routes},
+    )
+
+
+def _document(path: Path) -> Table:
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+        document = tomllib.loads(text)
+    except OSError as exc:
+        raise UsageError(
+            f"{path.name}: expected a pipeline file, found none to read: {one_line(exc)}"
+        ) from exc
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
+        raise BadInput(f"{path.name}: expected TOML: {one_line(exc)}") from exc
+    _only(document, TABLES, path.name)
+    return document
+
+
+def _stage_tables(document: Table, file: str) -> dict[Role, Table]:
+    """The stages' tables by role, in pipeline order."""
+    tables = _table(document, "stages", file)
+    _only(tables, ROLES, f"{file} [stages]")
+    if "model" not in tables:
+        found = ", ".join(tables) or "none"
+        raise UsageError(
+            f"{file} [stages.model]: missing; a pipeline ends in an answer, found the stages {found}"
+        )
+    if "router" in tables and not document.get("routes"):
+        raise UsageError(f"{file} [routes]: missing; a router chooses among [routes.NAME] tables")
+    return {role: _table(tables, role, file, "stages.") for role in ROLES if role in tables}
+
+
+def _site(path: Path, head: Table, document: Table, environ: Mapping[str, str]) -> Site:
+    folder, where = path.resolve().parent, f"{path.name} [pipeline]"
+    corpus = reserved(head, "corpus", str, where)
+    return Site(
+        file=path.name,
+        folder=folder,
+        environ=environ,
+        abstention=reserved(head, "abstention", str, where) or ABSTENTION,
+        corpus=read_corpus(folder / corpus, corpus) if corpus else None,
+        routes=_route_names(document, path.name),
+    )
+
+
+def _stages(tables: Mapping[Role, Table], site: Site, key: str) -> dict[Role, Stage]:
+    """The stages by role. The model comes first: the others count tokens as it does."""
+    stages: dict[Role, Stage] = {}
+    for role in sorted(tables, key=lambda role: role != "model"):
+        stages[role] = build_stage(role, tables[role], site, f"{key}.{role}")
+        if role == "model":
+            site = _counting_as(site, stages[role])
+    return stages
+
+
+def _counting_as(site: Site, model: Stage) -> Site:
+    """The site with the model's tokenizer, where the model has one."""
+    if model.count_tokens is None:
+        return site
+    owner = getattr(model.count_tokens, "__self__", None)
+    tokenizer = str(getattr(owner, "identity", model.fingerprint))
+    return replace(site, count_tokens=model.count_tokens, tokenizer=tokenizer)
+
+
+def _route_names(document: Table, file: str) -> tuple[str, ...]:
+    """The declared routes, cheapest first."""
+    routes = _table(document, "routes", file)
+    costs = {name: _cost(_table(routes, name, file, "routes."), f"{file} [routes.{name}]") for name in routes}
+    without = [name for name, cost in costs.items() if cost is None]
+    if without and len(without) < len(costs):
+        raise UsageError(f"{file} [routes.{without[0]}] cost: missing; every route has one, or none has")
+    return tuple(sorted(costs, key=lambda name: costs[name] or 0.0))
+
+
+def _cost(route: Table, where: str) -> float | None:
+    cost = reserved(route, "cost", float, where)
+    if cost is not None and not 0 <= cost < math.inf:
+        raise UsageError(f"{where} cost: expected a number of 0 or more, found {cost}")
+    return cost
+
+
+def _route(name: str, tables: Mapping[Role, Table], document: Table, site: Site) -> dict[Role, Stage]:
+    """The stages that a route overrides, built with the pipeline's settings and its own over them."""
+    key = f"routes.{name}"
+    route = _table(_table(document, "routes", site.file), name, site.file, "routes.")
+    may_override: list[Role] = [role for role in tables if role != "router"]
+    _only(route, ("cost", *may_override), f"{site.file} [{key}]")
+    merged: dict[Role, Table] = {
+        role: _overridden(tables[role], _table(route, role, site.file, f"{key}."))
+        for role in may_override
+        if role in route
+    }
+    return _stages(merged, site, key)
+
+
+def _overridden(table: Table, override: Table) -> Table:
+    """A stage's table under a route. Another `use` starts afresh: settings of one factory mean nothing to
+    another."""
+    if "use" in override and override["use"] != table.get("use"):
+        return override
+    # A fingerprint vouches for the settings it was written beside.
+    return {key: value for key, value in table.items() if key != "fingerprint"} | dict(override)
+
+
+def _score(table: Table, where: str) -> ScoreSettings:
+    metric = reserved(table, "metric", str, where)
+    pass_mark = reserved(table, "pass", float, where)
+    if pass_mark is not None and not 0 <= pass_mark <= 1:
+        raise UsageError(f"{where} pass: expected a number from 0 to 1, found {pass_mark:g}")
+    options = {key: value for key, value in table.items() if key not in ("metric", "pass")}
+    given = {"metric": metric, "pass_mark": pass_mark}
+    return ScoreSettings(**{k: v for k, v in given.items() if v is not None}, options=options)  # type: ignore[arg-type]
+
+
+def _table(document: Table, key: str, file: str, prefix: str = "") -> Table:
+    """The sub-table under a key; an empty one where there is none."""
+    found = document.get(key, {})
+    if not isinstance(found, Mapping):
+        raise UsageError(f"{file} {prefix}{key}: expected a table, found {shown(found)}")
+    return found
+
+
+def _only(table: Table, allowed: Sequence[str], where: str) -> None:
+    for key in table:
+        if key not in allowed:
+            raise UsageError(unknown(where, key, allowed, "key"))

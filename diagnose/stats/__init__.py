@@ -1,0 +1,1 @@
+"""Intervals and tests over plain numbers: every random choice is seeded, nothing knows what is counted."""

@@ -1,0 +1,231 @@
+"""Bounded lines of a file, a gzip file or standard input."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import sys
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from diagnose.core.artifact import Frozen
+from diagnose.errors import BadInput, quoted, visible
+
+STDIN = "-"
+MAX_LINE_BYTES = 16 * 1024 * 1024
+"""The longest line read; three hundred passages of 50 kB fit. JSON of nothing but empty objects takes some
+25 times its size as Python objects, so a hostile line costs up to 400 MB, once."""
+MAX_GZIP_RATIO = 300
+"""Gzip packs repetitive logs some 100 : 1; a bomb comes close to its limit of 1032 : 1."""
+GZIP_FREE_BYTES = 64 * 1024 * 1024
+"""Unpacked bytes below which the ratio is not looked at."""
+PEEK_BYTES = 4096
+SKIP_BYTES = 1024 * 1024
+MAX_SOURCE_CHARACTERS = 300
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_UTF8_BOM = b"\xef\xbb\xbf"
+_UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much a reader takes in before it says that something is wrong."""
+
+    line_bytes: int = MAX_LINE_BYTES
+    gzip_ratio: int = MAX_GZIP_RATIO
+    gzip_free_bytes: int = GZIP_FREE_BYTES
+
+
+DEFAULT_LIMITS = Limits()
+
+
+class Finding(NamedTuple):
+    """Something wrong in a value: the field's path (`steps[2].output.score`, "" for the whole), what was
+    expected there and what was found, both ready to print."""
+
+    field: str
+    expected: str
+    found: str
+
+
+class Problem(Frozen, frozen=True, omit_defaults=False):
+    """A line (or record) that was left out, and why. `line` counts from 1; None where a source has no lines.
+
+    >>> str(Problem("traces.jsonl", 17, "steps[2].output.score", "a number", '"high"'))
+    'traces.jsonl:17 steps[2].output.score: expected a number, found "high"'
+    """
+
+    source: str
+    line: int | None
+    field: str
+    expected: str
+    found: str
+
+    def __str__(self) -> str:
+        where = self.source if self.line is None else f"{self.source}:{self.line}"
+        field = f" {self.field}" if self.field else ""
+        return f"{where}{field}: expected {self.expected}, found {self.found}"
+
+
+class Line(NamedTuple):
+    """One line that is not blank; `number` counts from 1, `data` is without byte-order mark."""
+
+    source: str
+    number: int
+    data: bytes
+
+    def problem(self, finding: Finding) -> Problem:
+        """The finding with its place."""
+        return Problem(self.source, self.number, *finding)
+
+
+def read_lines(path: Path | str, limits: Limits = DEFAULT_LIMITS) -> Iterator[Line | Problem]:
+    """The lines of `path` (`-`: standard input; gzip is unpacked), blank ones left out.
+
+    A line over `limits.line_bytes` is skipped unread and comes out as a Problem. Memory stays below
+    about twice that limit. Raises BadInput, on the first `next`, for a file that is missing,
+    unreadable, empty, binary or one JSON document over many lines; later for a gzip stream that is
+    broken or a bomb.
+    """
+    source = source_name(path)
+    empty = True
+    with _opened(path, source) as stream, _translated(source):
+        meter = _Meter(stream, source, limits)
+        for number, raw in enumerate(iter(meter.line, b""), start=1):
+            if len(raw) > limits.line_bytes:
+                meter.skip_rest(raw)
+                empty = False
+                expected = f"a line of at most {limits.line_bytes} bytes"
+                yield Problem(source, number, "", expected, "a longer one")
+                continue
+            data = raw.removeprefix(_UTF8_BOM) if number == 1 else raw
+            if data.isspace() or not data:
+                continue
+            if empty:
+                _refuse_document(data, source, number)
+                empty = False
+            yield Line(source, number, data)
+    if empty:
+        raise BadInput(f"{source}: expected one JSON object a line, found an empty file")
+
+
+def source_name(path: Path | str) -> str:
+    """The name a message calls a path by: as it was given, printable, of bounded length."""
+    if str(path) == STDIN:
+        return "stdin"
+    return visible(str(path)[:MAX_SOURCE_CHARACTERS]).replace("\n", "\ufffd")
+
+
+class _Meter:
+    """Reads lines and weighs what came out of gzip against what went in."""
+
+    def __init__(self, stream: _Opened, source: str, limits: Limits) -> None:
+        self._stream, self._source, self._limits = stream, source, limits
+        self._unpacked = 0
+
+    def line(self, size: int | None = None) -> bytes:
+        data = self._stream.file.readline(self._limits.line_bytes + 1 if size is None else size)
+        if self._stream.packed is not None:
+            self._unpacked += len(data)
+            packed = self._stream.packed.count
+            if self._unpacked > max(self._limits.gzip_free_bytes, packed * self._limits.gzip_ratio):
+                raise BadInput(
+                    f"{self._source}: expected a gzip file that unpacks to at most "
+                    f"{self._limits.gzip_ratio} times its size, found {self._unpacked} bytes in {packed}; "
+                    f"unpack it yourself if you trust it"
+                )
+        return data
+
+    def skip_rest(self, data: bytes) -> None:
+        while data and not data.endswith(b"\n"):
+            data = self.line(SKIP_BYTES)
+
+
+class _Counted(io.RawIOBase):
+    """Counts the bytes read from `inner`."""
+
+    def __init__(self, inner: BinaryIO) -> None:
+        self._inner, self.count = inner, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # typeshed: WriteableBuffer
+        data = self._inner.read(len(buffer))
+        buffer[: len(data)] = data
+        self.count += len(data)
+        return len(data)
+
+
+@dataclass(frozen=True)
+class _Opened:
+    file: BinaryIO
+    packed: _Counted | None = None
+
+
+@contextmanager
+def _opened(path: Path | str, source: str) -> Iterator[_Opened]:
+    with _translated(source):
+        stdin = str(path) == STDIN
+        if not stdin and Path(path).is_dir():
+            raise BadInput(f"{source}: expected a file, found a folder")
+        file = sys.stdin.buffer if stdin else open(path, "rb")  # noqa: SIM115  # closed below
+    try:
+        with _translated(source):
+            opened = _unpacked(file)
+            _refuse_binary(_peek(opened.file), source)
+        yield opened
+    finally:
+        if not stdin:
+            file.close()
+
+
+def _peek(file: BinaryIO) -> bytes:
+    return file.peek(PEEK_BYTES) if isinstance(file, (io.BufferedReader, gzip.GzipFile)) else b""
+
+
+def _unpacked(file: BinaryIO) -> _Opened:
+    if not _peek(file).startswith(_GZIP_MAGIC):
+        return _Opened(file)
+    counted = _Counted(file)
+    unpacking = gzip.GzipFile(fileobj=io.BufferedReader(counted))
+    return _Opened(unpacking, counted)  # type: ignore[arg-type]  # GzipFile is a BinaryIO in all but name
+
+
+@contextmanager
+def _translated(source: str) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise BadInput(f"{source}: no such file") from None
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise BadInput(f"{source}: expected a whole gzip file, found a broken one ({error})") from error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise BadInput(f"{source}: cannot be read: {visible(reason)}") from error
+
+
+def _refuse_binary(start: bytes, source: str) -> None:
+    if start.startswith(_UTF16_BOMS):
+        convert = "iconv -f UTF-16 -t UTF-8"
+        raise BadInput(f"{source}: expected UTF-8 text, found UTF-16; convert it with  {convert}")
+    if b"\0" in start:
+        raise BadInput(f"{source}: expected one JSON object a line, found a binary file")
+
+
+def _refuse_document(data: bytes, source: str, number: int) -> None:
+    """A JSON document laid out over many lines would be one problem per line and help nobody."""
+    text = data.strip()
+    if text == b"{" or text.startswith(b"["):
+        what = "a JSON list" if text.startswith(b"[") else "a JSON object laid out over several lines"
+        fix = "jq -c '.[]'" if text.startswith(b"[") else "jq -c ."
+        start = quoted(text[:200].decode(errors="replace"), 40)
+        raise BadInput(
+            f"{source}:{number}: expected one JSON object a line, found {what} ({start}); "
+            f"convert it with  {fix}"
+        )

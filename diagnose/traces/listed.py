@@ -1,0 +1,209 @@
+"""Attributes that are lists, put together again.
+
+Tools flatten them (`retrieval.documents.0.document.id`), nest them (Phoenix's data frames:
+`[{"document.id": …}]`), or expand what was a JSON text in them (`…document.metadata.source`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from diagnose.core.artifact import Turn
+from diagnose.traces import attributes as names
+from diagnose.traces.account import Account, count_name
+from diagnose.traces.cited import as_number, identifier, metadata_id, tags_of
+from diagnose.traces.said import REDACTED, ROLE_OF, text_of, unwrapped
+from diagnose.traces.span import Cited
+
+MAX_ITEMS = 20_000
+"""Items of one list that are read: an index can be any number."""
+
+_START = tuple(f"{name}." for name in names.LISTS)
+_INDEXED = re.compile(rf"({'|'.join(map(re.escape, names.LISTS))})\.(\d{{1,9}})(?:\.(.*))?", re.DOTALL)
+_METADATA = ("metadata.", "langfuse.trace.metadata.", "langfuse.observation.metadata.")
+_VARIABLES = "llm.prompt_template.variables."
+_OBJECTS = frozenset(
+    {*names.INPUT, *names.OUTPUT, *names.VARIABLES, *names.METADATA, *names.USAGE, *names.COST, *names.SYSTEM}
+    | {*names.PROMPT, *names.ANSWER, *names.CITED, names.TRACE_INPUT, names.TRACE_OUTPUT}
+)
+"""Attributes whose value may be an object as it is."""
+_READ = _OBJECTS | {
+    *names.QUERY,
+    *names.TEMPLATE,
+    *names.MODEL,
+    *names.COMPONENT,
+    *names.PROMPT_TOKENS,
+    *names.COMPLETION_TOKENS,
+    *names.FINISH,
+    *names.ERROR,
+    *names.TAG_LISTS,
+    *(attribute for attribute, _ in names.TAGS),
+    *(attribute for attribute, _ in names.KINDS),
+    *names.DATABASE,
+    names.HAYSTACK_TYPE,
+}
+
+
+@dataclass
+class Listed:
+    """A span's attributes: plain ones in `flat`, lists by name, and the parts of objects that were expanded."""
+
+    flat: dict[str, Any] = field(default_factory=dict)
+    lists: dict[str, dict[int, Any]] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
+    variables: dict[str, Any] = field(default_factory=dict)
+
+    def first(self, keys: Sequence[str]) -> Any:
+        """The first of the attributes that has a value."""
+        flat = self.flat
+        for key in keys:
+            value = flat.get(key)
+            if value is not None and value != "" and not (isinstance(value, str) and value in REDACTED):
+                return value
+        return None
+
+    def list(self, keys: Sequence[str]) -> list[Any] | None:
+        """The items of the first of the lists that is there, in order; None where none is."""
+        for key in keys:
+            if key in self.lists:
+                items = self.lists[key]
+                return [items[i] for i in sorted(items)]
+        return None
+
+
+def split(attributes: Mapping[str, Any], account: Account) -> Listed:
+    """Sorts attributes into plain ones, lists and expanded objects, and counts those nobody reads."""
+    listed = Listed()
+    for key, value in attributes.items():
+        if value is not None:
+            _put(listed, key, value, account, 0)
+    return listed
+
+
+def _put(listed: Listed, key: str, value: Any, account: Account, depth: int) -> None:
+    if key.startswith(_START) and (match := _INDEXED.fullmatch(key)):
+        items = listed.lists.setdefault(match[1], {})
+        index = int(match[2])
+        if index in items or len(items) < MAX_ITEMS:
+            if match[3] is None:
+                items[index] = value
+            elif isinstance(item := items.setdefault(index, {}), dict):
+                item[match[3]] = value
+        return
+    if isinstance(value, list) and key in names.LISTS:
+        listed.lists[key] = dict(enumerate(value[:MAX_ITEMS]))
+        return
+    if isinstance(value, Mapping) and key not in _OBJECTS and depth < 6:
+        for name, inner in value.items():
+            if inner is not None:
+                _put(listed, f"{key}.{name}", inner, account, depth + 1)
+        return
+    listed.flat[key] = value
+    if key in _READ:
+        return
+    if key.startswith(_METADATA):
+        listed.metadata[key.partition("metadata.")[2]] = value
+    elif key.startswith(_VARIABLES):
+        listed.variables[key[len(_VARIABLES) :]] = value
+    elif not key.startswith(names.PASSED_OVER):
+        count_name(account.attributes, key)
+
+
+def passages_of(items: Iterable[Any]) -> tuple[Cited, ...]:
+    """The passages of a list of OpenInference documents."""
+    found = []
+    for item in items:
+        fields = {
+            key.removeprefix("document."): value for key, value in _levelled(item, "document").items() if value is not None
+        }
+        metadata = unwrapped(fields.get("metadata"))
+        inside = dict(metadata) if isinstance(metadata, Mapping) else {}
+        inside.update({k[len("metadata.") :]: v for k, v in fields.items() if k.startswith("metadata.")})
+        content = fields.get("content")
+        explicit = identifier(fields, ("id",))
+        named, id_from = (explicit, "id") if explicit else metadata_id(inside)
+        score = as_number(fields.get("score"))
+        if score is None:
+            score = as_number(inside.get("relevance_score", inside.get("score")))
+        title = inside.get("title")
+        found.append(
+            Cited(
+                id=named,
+                text=content if isinstance(content, str) and content not in REDACTED else "",
+                score=score,
+                title=title if isinstance(title, str) and title else None,
+                tags=tags_of(inside),
+                id_from=id_from,  # type: ignore[arg-type]  # the conditional widens the literal
+            )
+        )
+    return tuple(found)
+
+
+def _levelled(item: Any, under: str) -> dict[str, Any]:
+    """An item's fields, those of the object it wraps beside its own."""
+    if not isinstance(item, Mapping):
+        return {"content": item}
+    fields = dict(item)
+    if isinstance(inner := fields.pop(under, None), Mapping):
+        fields = {**inner, **fields}
+    return fields
+
+
+def joined(stated: tuple[Cited, ...], in_output: Sequence[Cited]) -> tuple[Cited, ...]:
+    """Stated passages, with the ids that only the span's output has: by text, or by place where that fits."""
+    if not in_output or all(passage.id_from == "id" for passage in stated):
+        return stated
+    by_text = {passage.text: passage for passage in in_output if passage.text}
+    same_length = len(stated) == len(in_output)
+    found = []
+    for i, passage in enumerate(stated):
+        twin = by_text.get(passage.text)
+        if twin is None and same_length and not (passage.text and in_output[i].text):
+            twin = in_output[i]
+        if passage.id_from != "id" and twin is not None and twin.id and twin.id_from == "output":
+            score = passage.score if passage.score is not None else twin.score
+            text = passage.text or twin.text
+            passage = Cited(twin.id, text, score, passage.title, passage.tags or twin.tags, "output")
+        found.append(passage)
+    return tuple(found)
+
+
+def messages_of(items: Iterable[Any]) -> tuple[Turn, ...]:
+    """The chat messages of a flattened list."""
+    return tuple(turn for item in items if (turn := _message(item)) is not None)
+
+
+def _message(item: Any) -> Turn | None:
+    if isinstance(item, str):
+        return Turn("user", item)
+    fields = {key.removeprefix("message."): value for key, value in _levelled(item, "message").items()}
+    for wrapped in ("prompt", "completion"):
+        if isinstance(text := fields.get(f"{wrapped}.text"), str):
+            return Turn("user" if wrapped == "prompt" else "assistant", text)
+    role = fields.get("role")
+    role = ROLE_OF.get(role, role) if isinstance(role, str) else "user"
+    content = unwrapped_parts(fields.get("content"))
+    text = text_of(content) if content is not None else None
+    if text is None:
+        text = _parts(fields)
+    return Turn(role, text) if text is not None else None
+
+
+def unwrapped_parts(content: Any) -> Any:
+    """A message's content, where it is the JSON of a list of parts that list."""
+    inner = unwrapped(content)
+    return inner if isinstance(inner, list) and text_of(inner) is not None else content
+
+
+def _parts(fields: Mapping[str, Any]) -> str | None:
+    contents = fields.get("contents")
+    if isinstance(contents, list):
+        flat = [_levelled(item, "message_content") for item in contents]
+        texts = [v for item in flat for k, v in item.items() if k.endswith("text") and isinstance(v, str)]
+    else:
+        keyed = [(k, v) for k, v in fields.items() if k.startswith("contents.") and k.endswith(".text")]
+        texts = [v for _, v in sorted(keyed) if isinstance(v, str)]
+    return "\n".join(texts) if texts else None

@@ -1,0 +1,117 @@
+"""Traces, games, blames and cases to JSON lines."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import msgspec
+
+from diagnose.core.artifact import Frozen
+from diagnose.core.blame import BLAME_SCHEMA, Blame
+from diagnose.core.game import GAME_SCHEMA, Game
+from diagnose.core.replay import REPLAY_SCHEMA, Case
+from diagnose.core.trace import TRACE_SCHEMA, Trace
+from diagnose.errors import UsageError, visible
+from diagnose.traces.lines import STDIN, source_name
+
+STDOUT = STDIN
+SCHEMAS: dict[type[Frozen], str] = {
+    Trace: TRACE_SCHEMA,
+    Game: GAME_SCHEMA,
+    Blame: BLAME_SCHEMA,
+    Case: REPLAY_SCHEMA,
+}
+
+_ENCODER = msgspec.json.Encoder()
+
+
+def encode_line(value: Trace | Game | Blame | Case) -> bytes:
+    """The value as one line of JSON, newline included, `schema` first.
+
+    NaN and infinities, which JSON does not have, are written as null; lone surrogates as U+FFFD.
+    """
+    try:
+        body = _ENCODER.encode(value)
+    except UnicodeEncodeError:
+        body = _ENCODER.encode(_without_surrogates(msgspec.to_builtins(value)))
+    return f'{{"schema":"{SCHEMAS[type(value)]}",'.encode() + body[1:] + b"\n"
+
+
+def write_jsonl(path: Path | str, values: Iterable[Trace | Game | Blame | Case]) -> int:
+    """Writes the values, one a line, and returns how many there were.
+
+    The file appears whole or not at all (a temporary file beside it is renamed over it); `-` is standard
+    output; a name that ends in `.gz` is packed, with the same bytes for the same input. Raises
+    UsageError where the file cannot be written.
+    """
+    n = 0
+    with _opened(path) as file:
+        for value in values:
+            line = encode_line(value)
+            with _translated(path):
+                file.write(line)
+            n += 1
+    return n
+
+
+def _without_surrogates(value: object) -> object:
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        return {_without_surrogates(name): _without_surrogates(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_surrogates(item) for item in value]
+    return value
+
+
+@contextmanager
+def _opened(path: Path | str) -> Iterator[BinaryIO]:
+    if str(path) == STDOUT:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    # The target of a symbolic link is written, not the link replaced.
+    target = Path(os.path.realpath(path))
+    with _translated(path):
+        regular = target.is_file() or not target.exists()
+    if not regular:
+        with _translated(path):
+            device = open(target, "wb")  # noqa: SIM115  # a pipe or /dev/stdout cannot be renamed over
+        with device:
+            yield device
+        return
+    temporary = target.with_name(f".{target.name[:200]}.{os.getpid()}.tmp")
+    with _translated(path):
+        file = open(temporary, "wb")  # noqa: SIM115  # closed on the next line
+    try:
+        with file:
+            yield from _packed(file) if target.suffix == ".gz" else (file,)
+            with _translated(path):
+                file.flush()
+                os.fsync(file.fileno())
+        with _translated(path):
+            temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _packed(file: BinaryIO) -> Iterator[BinaryIO]:
+    with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as packing:
+        yield cast(BinaryIO, packing)
+
+
+@contextmanager
+def _translated(path: Path | str) -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        reason = visible(error.strerror or str(error))
+        raise UsageError(f"{source_name(path)}: cannot be written: {reason}") from error

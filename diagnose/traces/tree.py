@@ -1,0 +1,123 @@
+"""The spans of one trace as trees: duplicates merged, cycles cut, strays kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from diagnose.traces.account import Account
+from diagnose.traces.span import Span
+
+SKEW_NS = 1_000_000_000
+"""A child that starts a second before its parent was timed by another clock."""
+
+
+@dataclass
+class Node:
+    """A span among its relatives. `enter` to `leave` are the places of it and all below it in tree order."""
+
+    span: Span
+    parent: Node | None = None
+    children: list[Node] = field(default_factory=list)
+    enter: int = 0
+    leave: int = 0
+
+    def holds(self, other: Node) -> bool:
+        """Whether the other node is this one or below it."""
+        return self.enter <= other.enter < self.leave
+
+
+@dataclass(frozen=True)
+class Forest:
+    """The trees of one trace: `roots` by start time, `nodes` in tree order, `whole` what is said of the trace."""
+
+    roots: tuple[Node, ...]
+    nodes: tuple[Node, ...]
+    whole: tuple[Span, ...] = ()
+
+    def upward(self) -> Iterator[Node]:
+        """All nodes, every one after those below it and after its elder siblings."""
+        return iter(sorted(self.nodes, key=lambda node: (node.leave, -node.enter)))
+
+
+def forest_of(spans: Iterable[Span], account: Account) -> Forest:
+    """The trees of a trace's spans, given in log order."""
+    whole: list[Span] = []
+    by_id: dict[str, Node] = {}
+    for n, span in enumerate(spans):
+        if span.kind == "trace":
+            whole.append(span)
+            continue
+        key = span.span_id or f"unnamed {n}"
+        if (twin := by_id.get(key)) is not None:
+            account.note("spans logged more than once were merged", span.trace_id)
+            twin.span = merged(twin.span, span)
+        else:
+            by_id[key] = Node(span)
+    roots = _linked(by_id, account)
+    return Forest(tuple(roots), tuple(_numbered(roots)), tuple(whole))
+
+
+def merged(one: Span, other: Span) -> Span:
+    """Two records of one span: what the second says is added to the first, and wins where both say something else."""
+    changes: dict[str, Any] = {}
+    for name in Span.__struct_fields__:
+        mine, theirs = getattr(one, name), getattr(other, name)
+        if theirs in (None, "", (), {}, 0, "unknown") or mine == theirs:
+            continue
+        changes[name] = {**mine, **theirs} if isinstance(mine, dict) else theirs
+    return msgspec.structs.replace(one, **changes) if changes else one
+
+
+def _linked(by_id: dict[str, Node], account: Account) -> list[Node]:
+    roots: list[Node] = []
+    for node in by_id.values():
+        parent = by_id.get(node.span.parent_id) if node.span.parent_id else None
+        if node.span.parent_id and parent is None:
+            account.note("spans whose parent is not in the log: taken for the top of their tree", node.span.trace_id)
+        if parent is node or (parent is not None and _is_under(parent, node)):
+            account.note("spans that are their own ancestors: the circle was cut", node.span.trace_id)
+            parent = None
+        if parent is None:
+            roots.append(node)
+        else:
+            node.parent = parent
+            parent.children.append(node)
+            if node.span.start_ns and node.span.start_ns < parent.span.start_ns - SKEW_NS:
+                what = "spans that start before their parent (clocks differ): ordered by start among their siblings"
+                account.note(what, node.span.trace_id)
+    for node in by_id.values():
+        node.children.sort(key=_start)
+    return sorted(roots, key=_start)
+
+
+def _is_under(node: Node, ancestor: Node) -> bool:
+    at: Node | None = node
+    while at is not None:
+        if at is ancestor:
+            return True
+        at = at.parent
+    return False
+
+
+def _start(node: Node) -> int:
+    return node.span.start_ns
+
+
+def _numbered(roots: list[Node]) -> Iterator[Node]:
+    """Numbers the nodes in tree order; without recursion, since a log may nest ten thousand deep."""
+    place = 0
+    stack: list[tuple[Node, bool]] = [(root, False) for root in reversed(roots)]
+    while stack:
+        node, done = stack.pop()
+        if done:
+            node.leave = place
+            continue
+        node.enter = place
+        place += 1
+        yield node
+        stack.append((node, True))
+        stack.extend((child, False) for child in reversed(node.children))
