@@ -17,8 +17,8 @@ from diagnose.replay.run import Meter, Runner, State
 Floats = NDArray[np.float64]
 Kind = str
 KINDS: tuple[Kind, ...] = ("unsupported", "supported", "fair")
-"""Prompts are pooled by kind: those whose context lacks the evidence, those that hold it, and those that every
-repair before the model has gone into."""
+"""Prompts are pooled by kind: those whose context lacks the evidence, those that hold it, and those that
+every repair before the model has gone into."""
 FIRST_PLANS = 3
 """Repeats that are planned before any model run where stages before the model are not deterministic: what is
 unsound in one of them counts as unsound, and coalitions that come to the same prompts in all share a cell."""
@@ -33,11 +33,11 @@ PlanOf = Callable[[int], Plan]
 class Cells:
     """The different model inputs of one trace and the runs of each.
 
-    A *unit* is an input together with whether the verifier is repaired: what has a pass rate. `unit_of` gives the unit
-    of each replayed coalition (bit mask without the model), `prompt_of` the prompt of each unit; `oracle` is a
-    coalition's worth with the reference answer where the context holds the evidence, else None. `passes` and
-    `fails` [units] add up scores and their complements, `logged` is the part of them that the log's own answer
-    failed; `endings` keeps a telling replay of each coalition.
+    A *unit* is an input together with whether the verifier is repaired: what has a pass rate. `unit_of`
+    gives the unit of each replayed coalition (bit mask without the model), `prompt_of` the prompt of each
+    unit; `oracle` is a coalition's worth with the reference answer where the context holds the evidence,
+    else None. `passes` and `fails` [units] add up scores and their complements, `logged` is the part of
+    them that the log's own answer failed; `endings` keeps a telling replay of each coalition.
     """
 
     plan_of: PlanOf
@@ -190,7 +190,8 @@ def _oracle(runner: Runner, plan: Plan, mask: int, bit: int, score_of: ScoreOf, 
 
 
 def _fair_verifier(runner: Runner, plan: Plan, meter: Meter) -> Fair | None:
-    """The verifier on the reference answer: which draft the model would give is not known before it has run."""
+    """The verifier on the reference answer: which draft the model would give is not known before it has
+    run."""
     variant, reference = plan.variants[plan.unsound], plan.scene.label.reference
     stage = runner.pipeline.stage("verifier", variant.state.route)
     if stage is None or reference is None:

@@ -20,9 +20,10 @@ OTHERS = 12
 def probed(runner: Runner, plan: Plan, meter: Meter, seed: int = 0) -> tuple[str, str]:
     """The model's mode and what was seen, by a few more runs on the fair context taken apart.
 
-    `ignored`: wrong with gold alone. `closed-book`: wrong with gold alone, and says what it says without any context.
-    `position`: right with gold alone and in another order of the same passages. `distracted`: right with gold alone
-    and with irrelevant passages beside it, wrong with the distractors in every order tried. Raises `Broken`.
+    `ignored`: wrong with gold alone. `closed-book`: wrong with gold alone, and says what it says without
+    any context. `position`: right with gold alone and in another order of the same passages. `distracted`:
+    right with gold alone and with irrelevant passages beside it, wrong with the distractors in every order
+    tried. Raises `Broken`.
     """
     scene = plan.scene
     variant = plan.variants[plan.unsound]

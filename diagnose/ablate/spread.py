@@ -1,8 +1,9 @@
 """Where the model is not deterministic: which prompt of which trace to run next, and when to stop.
 
-All traces go forward in rounds. A round learns the priors from every prompt run so far (and the log's right answers),
-settles the traces whose verdict is sure enough, and gives each of the others one run of the prompt that tells most. Rounds, not
-traces, are the unit of order, so that any order of work inside a round gives the same bytes.
+All traces go forward in rounds. A round learns the priors from every prompt run so far (and the log's right
+answers), settles the traces whose verdict is sure enough, and gives each of the others one run of the
+prompt that tells most. Rounds, not traces, are the unit of order, so that any order of work inside a round
+gives the same bytes.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ DRAWS = 2000
 class Effort:
     """How sure a verdict must be, and the model calls that may be spent.
 
-    `alpha` is the probability (0 to 1) of a wrong verdict that is borne; `max_calls` bounds all traces together.
+    `alpha` is the probability (0 to 1) of a wrong verdict that is borne; `max_calls` bounds all traces
+    together.
     """
 
     alpha: float = 0.01
@@ -52,7 +54,8 @@ class Sampled:
     """One trace on its way to a verdict.
 
     `judge` turns games into verdict codes below `n_codes`; `proof` names the prompt that a verdict still has
-    to be seen on, or None where it rests on replays already. `settled` says whether the leader is sure and proven.
+    to be seen on, or None where it rests on replays already. `settled` says whether the leader is sure and
+    proven.
     """
 
     cells: Cells
@@ -79,7 +82,8 @@ def spread(
     logged: Logged,
     tick: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[Kind, Floats]:
-    """Run prompts until every trace is settled or the calls are spent; returns the priors of the last round."""
+    """Run prompts until every trace is settled or the calls are spent; returns the priors of the last
+    round."""
     spent = 0
     while True:
         priors = priors_of(sampled, logged)
@@ -101,7 +105,8 @@ def spread(
 
 
 def _advanced(one: Sampled, priors: Mapping[Kind, Floats], effort: Effort) -> int | None:
-    """Bring a trace up to date; the prompt to run next, or None where it is settled or its calls are spent."""
+    """Bring a trace up to date; the prompt to run next, or None where it is settled or its calls are
+    spent."""
     one.leaning = leaning_of(one, priors)
     sure = bool(one.leaning.odds.max() >= 1.0 - effort.alpha)
     unproven = one.proof(one.cells, one.leaning.leader)
@@ -153,8 +158,9 @@ ENOUGH = 0.8
 def outlook(one: Sampled, effort: Effort) -> tuple[float | None, int | None]:
     """The power reached, and the further model calls that would settle the verdict.
 
-    Power (0 to 1) is the part of simulated repetitions of this trace's runs in which the leading verdict would have been
-    settled; calls are the fewest (doubling) with which it would be in `ENOUGH` of futures, None beyond `LONGEST`.
+    Power (0 to 1) is the part of simulated repetitions of this trace's runs in which the leading verdict
+    would have been settled; calls are the fewest (doubling) with which it would be in `ENOUGH` of futures,
+    None beyond `LONGEST`.
     """
     if one.leaning is None or one.posteriors is None:
         return None, None
@@ -176,7 +182,8 @@ def outlook(one: Sampled, effort: Effort) -> tuple[float | None, int | None]:
 def _settles(
     one: Sampled, leading: Floats, calls: int, effort: Effort, rng: np.random.Generator, afresh: bool
 ) -> float:
-    """The part of futures in which so many calls, spread evenly over the prompts, settle the leading verdict."""
+    """The part of futures in which so many calls, spread evenly over the prompts, settle the leading
+    verdict."""
     cells, settled = one.cells, 0
     assert one.posteriors is not None and one.leaning is not None
     each = -(-calls // len(cells.calls))

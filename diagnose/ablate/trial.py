@@ -20,8 +20,9 @@ from diagnose.score.label import Label
 
 @dataclass(frozen=True)
 class Trial:
-    """One trace's replays. `game` is None where a stage failed (`failure` says which). `unchanged` is the replay with
-    nothing repaired and `worths` its plain worths by mask; `fair` tells how each stage did on its fair input."""
+    """One trace's replays. `game` is None where a stage failed (`failure` says which). `unchanged` is the
+    replay with nothing repaired and `worths` its plain worths by mask; `fair` tells how each stage did on
+    its fair input."""
 
     trace: Trace
     label: Label

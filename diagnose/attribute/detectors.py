@@ -1,7 +1,7 @@
 """Cheap detectors: what a log shows by itself, without labels and without a replay.
 
-Each looks at one stage's logged input and output and names a mode of DESIGN section 5, or nothing. What they see is
-suspect, not guilty: a ranker that leaves the order alone may have had nothing to change.
+Each looks at one stage's logged input and output and names a mode of DESIGN section 5, or nothing. What
+they see is suspect, not guilty: a ranker that leaves the order alone may have had nothing to change.
 """
 
 from __future__ import annotations

@@ -31,12 +31,14 @@ def evidence_in(output: Output, label: Label | None, passed: bool | None) -> boo
 def funnel_of(
     outputs: Iterable[tuple[Role, Output]], label: Label | None, passed: bool | None
 ) -> tuple[FunnelStep, ...]:
-    """One step per stage that ran, in order; for the last stage that answers, whether the answer was right."""
+    """One step per stage that ran, in order; for the last stage that answers, whether the answer was
+    right."""
     return tuple(FunnelStep(role, evidence_in(output, label, passed)) for role, output in outputs)
 
 
 def lost_at(funnel: Sequence[FunnelStep]) -> Role | None:
-    """The first stage at which the evidence went in and did not come out, or None where that cannot be told."""
+    """The first stage at which the evidence went in and did not come out, or None where that cannot be
+    told."""
     for step in funnel:
         if step.evidence is False:
             return step.role

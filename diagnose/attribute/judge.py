@@ -13,7 +13,8 @@ from diagnose.core.stage import Role
 
 Floats = NDArray[np.float64]
 NEAR = 0.05
-"""Shares closer than this are tied where worths are pass rates: no affordable number of runs tells them apart."""
+"""Shares closer than this are tied where worths are pass rates: no affordable number of runs tells them
+apart."""
 SUBSTITUTES = 0.15
 """What the stage that lost the evidence is ahead by: repairs that each work have the same share but for the
 luck of a few runs, and of those the funnel decides."""
@@ -29,7 +30,8 @@ def no_loss(roles: tuple[Role, ...]) -> int:
 def judge_of(roles: tuple[Role, ...], lost: Role | None) -> Callable[[Floats], NDArray[np.int64]]:
     """A function from games [m, 2ⁿ] to verdict codes [m]: positions in `roles`, or `no_loss`.
 
-    The rules are those of `verdict.blamed`, with ties as wide as `NEAR` and `SUBSTITUTES`; `lost` is the stage where the funnel loses the evidence.
+    The rules are those of `verdict.blamed`, with ties as wide as `NEAR` and `SUBSTITUTES`; `lost` is the
+    stage where the funnel loses the evidence.
     """
     nudges = np.array([-i * ORDER for i in range(len(roles))])
     if "model" in roles:

@@ -83,7 +83,8 @@ def _compressor(given: Given, own: Output, scene: Scene) -> str:
 
 
 NEAR = 0.5
-"""Part of the evidence's shingles left in a compressed passage from which it counts as distorted, not lost."""
+"""Part of the evidence's shingles left in a compressed passage from which it counts as distorted, not
+lost."""
 
 
 def _near(text: str, passage: Passage, scene: Scene) -> bool:

@@ -87,9 +87,9 @@ def _undecided(loss: float, facts: Facts) -> Undecided | None:
 def convicted(shares: Mapping[Role, float], funnel: Sequence[FunnelStep]) -> Role:
     """The stage with the largest share.
 
-    On a tie the model yields to every other stage: its tie means that the actual model answered as soon as that
-    stage kept its contract. Among the rest it is the stage at which the evidence went in and did not come
-    out, else the earliest.
+    On a tie the model yields to every other stage: its tie means that the actual model answered as soon as
+    that stage kept its contract. Among the rest it is the stage at which the evidence went in and did not
+    come out, else the earliest.
     """
     top = max(shares.values())
     tied = [role for role, share in shares.items() if top - share <= TIE]

@@ -39,20 +39,25 @@ def run(
         float | None, typer.Option("--pass", min=0.0, max=1.0, help="Score from which on a trace passes.")
     ] = None,
     alpha: Annotated[
-        float, typer.Option(min=0.0001, max=0.5, help="Probability of a wrong verdict that is borne, per failure.")
+        float,
+        typer.Option(min=0.0001, max=0.5, help="Probability of a wrong verdict that is borne, per failure."),
     ] = 0.01,
     max_calls: Annotated[
         int | None, typer.Option(min=1, help="Model calls to spend on repeats, over all failures.")
     ] = None,
-    max_calls_per_trace: Annotated[int, typer.Option(min=1, help="Model calls to spend on one failure.")] = 12,
+    max_calls_per_trace: Annotated[
+        int, typer.Option(min=1, help="Model calls to spend on one failure.")
+    ] = 12,
     fidelity_floor: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Refuse blame (exit 4) where a stage repeats less of its log.")
+        float,
+        typer.Option(min=0.0, max=1.0, help="Refuse blame (exit 4) where a stage repeats less of its log."),
     ] = 0.8,
     passing: Annotated[
         int, typer.Option(min=0, help="Replay so many right answers under each repair too, for net gains.")
     ] = 0,
     probe: Annotated[
-        bool, typer.Option(help="Run ablations that tell how a convicted model fails (1 to 4 model calls each).")
+        bool,
+        typer.Option(help="Run ablations that tell how a convicted model fails (1 to 4 model calls each)."),
     ] = True,
     seed: Seed = 0,
     strict: Strict = False,
@@ -96,12 +101,19 @@ def run(
 
 
 def _refuse_silence(report: Report) -> None:
-    """A run whose every failure stays undecided for want of calls has decided nothing: that is its own exit code."""
+    """A run whose every failure stays undecided for want of calls has decided nothing: that is its own exit
+    code."""
     wanting = sum(report.undecided.reasons.get(reason, 0) for reason in ("noise", "budget"))
     if wanting == report.n_failures:
         needed = report.undecided.calls_needed
-        told = f"some {needed} more model calls should settle it" if needed else "more calls will hardly settle it"
-        raise Inconclusive(f"every one of {wanting} failures stays undecided: {told} (--max-calls, --max-calls-per-trace)")
+        told = (
+            f"some {needed} more model calls should settle it"
+            if needed
+            else "more calls will hardly settle it"
+        )
+        raise Inconclusive(
+            f"every one of {wanting} failures stays undecided: {told} (--max-calls, --max-calls-per-trace)"
+        )
 
 
 def _command(traces: Path, pipeline: Path | None, output: Path) -> str:

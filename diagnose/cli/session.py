@@ -36,7 +36,8 @@ INTERRUPTED = 130
 
 
 def guarded(command: Callable[P, None]) -> Callable[P, None]:
-    """A command whose errors are one sentence on stderr and DESIGN's exit code; no traceback without --debug."""
+    """A command whose errors are one sentence on stderr and DESIGN's exit code; no traceback without
+    --debug."""
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:

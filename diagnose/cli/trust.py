@@ -81,13 +81,15 @@ def _print(found: Trust) -> None:
     if found.right is not None and found.wrong is not None:
         out.print(
             f"Blame lands on the planted stage in {found.right:.1%} of {found.failed} failures "
-            f"(95 % interval {found.right_low:.1%} to {found.right_high:.1%}); {found.wrong:.1%} on another one.",
+            f"(95 % interval {found.right_low:.1%} to {found.right_high:.1%}); "
+            f"{found.wrong:.1%} on another one.",
             style="bold",
         )
     out.print(
         f"{found.n_answered} of {found.n_queries} labelled queries are answered without faults, "
         f"{found.n_earned} of them from evidence that reached the model (those were used); "
-        f"{found.model_runs_per_failure or 0:.2f} model runs a failure; noise {found.noise:g}, seed {found.seed}."
+        f"{found.model_runs_per_failure or 0:.2f} model runs a failure; "
+        f"noise {found.noise:g}, seed {found.seed}."
     )
     table = Table(show_edge=False, pad_edge=False)
     for name in ("fault", "stage"):

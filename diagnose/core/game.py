@@ -45,7 +45,8 @@ class Game(Frozen, frozen=True):
             )
         if foreign := sorted(self.worth.keys() - expected):
             raise ValueError(
-                f"worth: {foreign[0]!r} is no coalition of {self.roles}; join role names by '+' in pipeline order"
+                f"worth: {foreign[0]!r} is no coalition of {self.roles}; "
+                "join role names by '+' in pipeline order"
             )
         for coalition, value in self.worth.items():
             if not math.isfinite(value):

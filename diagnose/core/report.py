@@ -29,9 +29,9 @@ class Gain(Whole, frozen=True):
 class Ranked(Whole, frozen=True):
     """One stage in the ranking.
 
-    `share` is its part of the total loss (0 to 1; below zero where it masks others), `low` and `high` the 95 %
-    cluster-bootstrap interval, `p_first` the probability of ranking first, `loss` its blame in failures,
-    `verdicts` the number of failures it is convicted of, `modes` how it failed and how often.
+    `share` is its part of the total loss (0 to 1; below zero where it masks others), `low` and `high` the
+    95 % cluster-bootstrap interval, `p_first` the probability of ranking first, `loss` its blame in
+    failures, `verdicts` the number of failures it is convicted of, `modes` how it failed and how often.
     """
 
     role: Role
@@ -85,7 +85,8 @@ class FixStep(Whole, frozen=True):
 
 class Cohort(Whole, frozen=True):
     """Traces that share a tag; `shares` is each stage's part of the cohort's loss. `departs` names the stage
-    whose share departs from the rest of the log and `p_value` how surely (permutation test, Holm-corrected)."""
+    whose share departs from the rest of the log and `p_value` how surely (permutation test,
+    Holm-corrected)."""
 
     tag: str
     value: str
@@ -161,10 +162,11 @@ class RunProvenance(Whole, frozen=True):
 class Report(Whole, frozen=True, tag_field="schema", tag=REPORT_SCHEMA):
     """The ranked blame report. `ranking` is in order of blame.
 
-    `residual` adds up, in failures, what no repair wins back; `funnel` counts the failures that lost the evidence at each
-    stage; `same_outcome` is the part of the replayed failures that fail again with nothing changed; `fragile` names
-    right answers whose evidence never reached the model; `detected` counts what cheap detectors saw in the
-    log, keyed `role.mode`; `trust` is how often blame landed on faults planted in this pipeline.
+    `residual` adds up, in failures, what no repair wins back; `funnel` counts the failures that lost the
+    evidence at each stage; `same_outcome` is the part of the replayed failures that fail again with nothing
+    changed; `fragile` names right answers whose evidence never reached the model; `detected` counts what
+    cheap detectors saw in the log, keyed `role.mode`; `trust` is how often blame landed on faults planted
+    in this pipeline.
     """
 
     n_traces: int

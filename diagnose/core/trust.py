@@ -9,10 +9,11 @@ from diagnose.core.stage import Role
 class Trial(Whole, frozen=True):
     """One planted fault (or pair, or none) over the queries that the pipeline answers without it.
 
-    `tried` queries were replayed with the fault in place, `failed` of them then failed. Of those `right` are pinned
-    on a planted stage (for a pair: both are in some minimal repair set), `convicted` on a planted stage or both, `wrong`
-    on another stage, `on_model` of these on the model, `undecided` on none. `verdicts` counts them by
-    verdict, `modes` counts the modes of the right ones. `model_runs` were made for them all.
+    `tried` queries were replayed with the fault in place, `failed` of them then failed. Of those `right`
+    are pinned on a planted stage (for a pair: both are in some minimal repair set), `convicted` on a
+    planted stage or both, `wrong` on another stage, `on_model` of these on the model, `undecided` on none.
+    `verdicts` counts them by verdict, `modes` counts the modes of the right ones. `model_runs` were made
+    for them all.
     """
 
     faults: tuple[str, ...]
@@ -29,12 +30,12 @@ class Trial(Whole, frozen=True):
 
 
 class Trust(Whole, frozen=True):
-    """The result of planting faults in a pipeline: `right` (with its Wilson 95 % interval) and `wrong` over all
-    failures that single faults caused.
+    """The result of planting faults in a pipeline: `right` (with its Wilson 95 % interval) and `wrong` over
+    all failures that single faults caused.
 
-    Of `n_queries` labelled queries the pipeline answers `n_answered` without faults, and `n_earned` of these with the
-    evidence in every stage's output and still with every stage before the model repaired. Faults are planted
-    in those alone: a lucky answer has a fault already, and nobody knows whose.
+    Of `n_queries` labelled queries the pipeline answers `n_answered` without faults, and `n_earned` of
+    these with the evidence in every stage's output and still with every stage before the model repaired.
+    Faults are planted in those alone: a lucky answer has a fault already, and nobody knows whose.
     """
 
     n_queries: int

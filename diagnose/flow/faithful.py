@@ -18,8 +18,9 @@ from diagnose.score.table import Scorer
 def checked_fidelity(traces: Sequence[Trace], runner: Runner) -> tuple[Compared, ...]:
     """Replay traces with nothing changed and hold them against the log.
 
-    Stages that say they are deterministic and turn out not to be are put down in `runner.unsteady`. Where the model (or
-    what follows it) is not deterministic it is left out: that its answers differ says nothing.
+    Stages that say they are deterministic and turn out not to be are put down in `runner.unsteady`. Where
+    the model (or what follows it) is not deterministic it is left out: that its answers differ says
+    nothing.
     """
     found: list[Compared] = []
     for trace in traces:
@@ -44,7 +45,8 @@ def _compared(trace: Trace, runner: Runner) -> Compared | None:
 
 
 def refuse_unfaithful(pipeline: Pipeline, found: Sequence[Compared], floor: float) -> None:
-    """Raise `Unfaithful` where a stage drifted from the log in more traces than the floor allows, naming each."""
+    """Raise `Unfaithful` where a stage drifted from the log in more traces than the floor allows, naming
+    each."""
     drifted = [
         f"{role} gives something else in {seen.drifted:.0%} of {seen.n} replays"
         for role, seen in fidelity_of(pipeline, found).items()
@@ -52,8 +54,8 @@ def refuse_unfaithful(pipeline: Pipeline, found: Sequence[Compared], floor: floa
     ]
     if drifted:
         raise Unfaithful(
-            f"the pipeline no longer does what the log says: {'; '.join(drifted)} (its index, settings or model changed "
-            "since). Record the log again, give the pipeline it was written with, or lower --fidelity-floor"
+            f"the pipeline no longer does what the log says: {'; '.join(drifted)} "
+            "(its index, settings or model changed since). Record the log again, give the pipeline it was written with, or lower --fidelity-floor"
         )
 
 

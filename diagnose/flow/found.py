@@ -32,7 +32,8 @@ class Scored:
 
 @dataclass(frozen=True)
 class Found:
-    """Everything a run found out about a log, in the order of its traces. `executed` counts the stage calls made now."""
+    """Everything a run found out about a log, in the order of its traces. `executed` counts the stage calls
+    made now."""
 
     scored: tuple[Scored, ...]
     blames: tuple[Blame, ...]

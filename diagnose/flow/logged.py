@@ -17,8 +17,8 @@ from diagnose.score.label import Label, Library, label_of
 from diagnose.score.table import Scorer
 
 WHY: dict[Reason, str] = {
-    "observed-only": "a log alone shows where the evidence was lost, not what repairing that stage would change: "
-    "give --pipeline to replay it",
+    "observed-only": "a log alone shows where the evidence was lost, not what repairing that stage "
+    "would change: give --pipeline to replay it",
     "no-label": "neither gold passages nor gold answers: label this query first",
     "not-replayable": "a stage could not be replayed",
 }

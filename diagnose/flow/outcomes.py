@@ -31,7 +31,8 @@ def outcomes_of(found: Found, pass_mark: float) -> tuple[TraceOutcome, ...]:
 
 
 def query_digest(query: Query) -> str:
-    """16 hex digits that stand for a question: the SHA-256 of its text, and of its history where it has one."""
+    """16 hex digits that stand for a question: the SHA-256 of its text, and of its history where it has
+    one."""
     text = query.text.encode("utf-8", "surrogatepass")
     history = msgspec.json.encode([[_sound(t.role), _sound(t.content)] for t in query.history])
     return hashlib.sha256(text + (history if query.history else b"")).hexdigest()[:DIGEST_DIGITS]

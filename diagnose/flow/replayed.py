@@ -32,9 +32,9 @@ from diagnose.score.table import Scorer
 class Settings:
     """What a run may spend and what it insists on.
 
-    `fidelity_floor` (0 to 1): below it, as the part of replays in which a stage before the model gives what it gave in
-    the log, blame is refused. `passing` right answers are replayed under each repair as well. `probe` runs
-    the ablations that tell how a convicted model fails.
+    `fidelity_floor` (0 to 1): below it, as the part of replays in which a stage before the model gives what
+    it gave in the log, blame is refused. `passing` right answers are replayed under each repair as well.
+    `probe` runs the ablations that tell how a convicted model fails.
     """
 
     effort: Effort = Effort()
@@ -54,8 +54,9 @@ def replayed(
     """Replay every failure of a log under every coalition of repaired stages.
 
     First the failures are replayed with nothing changed; a pipeline that drifted from its log is refused
-    (`Unfaithful`). Then each prompt is run once where every stage is deterministic, by its own word and by the A/A
-    test of that first replay; else prompts are repeated until the verdicts are settled or the calls are spent.
+    (`Unfaithful`). Then each prompt is run once where every stage is deterministic, by its own word and by
+    the A/A test of that first replay; else prompts are repeated until the verdicts are settled or the calls
+    are spent.
     """
     everything = tuple(scored(trace, scorer) for trace in traces)
     library = Library(runner.pipeline.corpus)
@@ -133,7 +134,8 @@ def _diagnosed(one: Failing, runner: Runner, settings: Settings) -> _Done:
 
 
 def probed_blame(blame: Blame, runner: Runner, plan: Plan, seed: int) -> Blame:
-    """The blame of a convicted model with its mode refined by ablations; their runs are counted with its own."""
+    """The blame of a convicted model with its mode refined by ablations; their runs are counted with its
+    own."""
     meter = Meter()
     try:
         mode, evidence = probed(runner, plan, meter, seed)

@@ -25,7 +25,7 @@ from diagnose.flow.failing import Failing, case_of, evidence_of, facts_of
 from diagnose.flow.found import Found, Progress, Scored
 from diagnose.flow.logged import unreplayed
 from diagnose.replay.fidelity import same
-from diagnose.replay.run import Broken, Meter, Runner, State
+from diagnose.replay.run import Broken, Meter, Runner
 from diagnose.score.evidence import evidence_of as gold_of
 from diagnose.score.table import Scorer
 
@@ -66,7 +66,8 @@ def sampled(
 
 def _notes(runner: Runner) -> tuple[str, ...]:
     return tuple(
-        f"the {role} says that it is deterministic, but two replays of one input disagree: its runs were repeated"
+        f"the {role} says that it is deterministic, but two replays of one input disagree: "
+        "its runs were repeated"
         for role in sorted(runner.unsteady)
     )
 
@@ -90,7 +91,8 @@ def _prepared(one: Failing, runner: Runner, scorer: Scorer) -> _Trial:
 
 
 def _planner(one: Failing, runner: Runner, meter: Meter) -> tuple[Callable[[int], Plan], int]:
-    """Plans by repeat, and how many to make first: one where all stages before the model are deterministic."""
+    """Plans by repeat, and how many to make first: one where all stages before the model are
+    deterministic."""
     roles = runner.pipeline.roles
     before = [runner.pipeline.stage(role) for role in roles[: roles.index("model")]]
     steady = all(stage is None or runner.steady(stage) for stage in before)
@@ -115,8 +117,9 @@ def _same_prompt(one: Failing, plan: Plan) -> bool:
 
 
 def _proof(cells: Cells, leader: int) -> int | None:
-    """The prompt that a verdict still has to be seen on: a failure of the unrepaired replay and a right answer once
-    the stage is repaired; for the model a wrong answer on the fair context; none convicts by elimination."""
+    """The prompt that a verdict still has to be seen on: a failure of the unrepaired replay and a right
+    answer once the stage is repaired; for the model a wrong answer on the fair context; none convicts by
+    elimination."""
     roles = cells.plan.roles
     unrepaired = cells.unit_of[0]
     if leader >= len(roles):
@@ -152,7 +155,8 @@ HALF = 0.5
 
 
 def _logged(everything: Sequence[Scored], scorer: Scorer) -> Logged:
-    """How many right answers of the log were given to contexts that hold the evidence, and how many to others."""
+    """How many right answers of the log were given to contexts that hold the evidence, and how many to
+    others."""
     kinds: Counter[str] = Counter()
     for item in everything:
         context = item.trace.output("packer")

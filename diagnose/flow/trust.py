@@ -36,8 +36,8 @@ LOG_REPEAT = 1_000_003
 class Bench:
     """A healthy pipeline, its labelled queries and what plants faults in it.
 
-    `steady` marks a pipeline whose every stage is deterministic; `noise` is the probability that the model is wrong
-    whatever it reads, planted on top of every fault.
+    `steady` marks a pipeline whose every stage is deterministic; `noise` is the probability that the model
+    is wrong whatever it reads, planted on top of every fault.
     """
 
     pipeline: Pipeline
@@ -66,7 +66,8 @@ class Bench:
         evidence = self.evidence.get(question)
         if evidence is None:
             return tuple(False for _ in passages)
-        # Every copy of the evidence counts, not only the first: a fault that leaves one behind has lost nothing.
+        # Every copy of the evidence counts, not only the first: a fault that leaves one behind has lost
+        # nothing.
         return tuple(bool(evidence.held([p])) for p in passages)
 
 
@@ -88,9 +89,11 @@ def trusted(
     effort: Effort = Effort(),
     progress: Progress = silent,
 ) -> Trust:
-    """Plant each fault or combination in the pipeline, fail, diagnose, and compare the verdicts with the truth.
+    """Plant each fault or combination in the pipeline, fail, diagnose, and compare the verdicts with the
+    truth.
 
-    Only queries that the healthy pipeline answers are used: where it fails by itself, there is no truth to know.
+    Only queries that the healthy pipeline answers are used: where it fails by itself, there is no truth to
+    know.
     """
     pipeline, seed = runner.pipeline, runner.seed
     labelled, evidence = _labelled(traces, pipeline, scorer)
@@ -98,7 +101,8 @@ def trusted(
     healthy = replace(bench, noise=0.0)
     right = _right_answers(healthy, (), labelled)
     answered = [t for t in labelled if t.trace_id in right]
-    # A right answer whose evidence never reached the model is luck: which stage lost it there is a fault of its own.
+    # A right answer whose evidence never reached the model is luck: which stage lost it there is a fault of
+    # its own.
     earned = [
         t for t in answered if _earned(right[t.trace_id], evidence[t.query.text]) and _robust(healthy, t)
     ]
@@ -168,8 +172,8 @@ def _earned(logged: Trace, evidence: Evidence) -> bool:
 
 
 def _robust(bench: Bench, trace: Trace) -> bool:
-    """Whether the pipeline also answers with every stage before the model repaired: if it does not, its right answer
-    hangs on a layout that no contract asks for."""
+    """Whether the pipeline also answers with every stage before the model repaired: if it does not, its
+    right answer hangs on a layout that no contract asks for."""
     one = failing_of(Scored(trace, None, None), Library(bench.pipeline.corpus), bench.scorer)
     if one.label is None:
         return False

@@ -105,7 +105,9 @@ def paired(before: Baseline, after: Baseline, allow: Collection[str] = ()) -> Pa
     changed = [*_changes(before, after)]
     if relabelled:
         changed.append(Changed("labels", None, f"of {_traces(relabelled)}"))
-    return Pairs(before, after, tuple(sorted(found, key=lambda p: p[1].trace_id)), tuple(changed), tuple(notes))
+    return Pairs(
+        before, after, tuple(sorted(found, key=lambda p: p[1].trace_id)), tuple(changed), tuple(notes)
+    )
 
 
 def _check_scorer(before: Baseline, after: Baseline, allow: Collection[str]) -> None:
@@ -171,14 +173,14 @@ def _same_questions(pairs: list[Pair], allow: Collection[str], notes: list[str])
         notes.append(f"{what}: compared all the same")
         return pairs
     if len(other) > MOST_OTHER * len(pairs):
-        raise BadInput(f"{what}: these are different logs; give a report over the same one, or --allow questions")
+        raise BadInput(
+            f"{what}: these are different logs; give a report over the same one, or --allow questions"
+        )
     notes.append(f"{what}: left out")
     return [pair for pair in pairs if _same_question(*pair)]
 
 
-def _same_labels(
-    pairs: list[Pair], allow: Collection[str], notes: list[str]
-) -> tuple[list[Pair], int]:
+def _same_labels(pairs: list[Pair], allow: Collection[str], notes: list[str]) -> tuple[list[Pair], int]:
     other = [pair for pair in pairs if pair[0].label != pair[1].label]
     if not other:
         return pairs, 0

@@ -127,7 +127,9 @@ def _part(name: str, low: float = 0.0, high: float = 1.0) -> Reader:
 
 def _rise(name: str) -> Reader:
     return lambda value, where: (
-        {name: None} if value is False else {name: _number(value, where, 0.0, 1e6, "a part of 0 or more (0.1)")}
+        {name: None}
+        if value is False
+        else {name: _number(value, where, 0.0, 1e6, "a part of 0 or more (0.1)")}
     )
 
 
@@ -142,7 +144,9 @@ def _by_role(name: str) -> Reader:
         if value is False:
             return {f"{name}_any": None, name: {}}
         if not isinstance(value, Mapping):
-            return {f"{name}_any": _number(value, where, 0.0, 1.0, "a number from 0 to 1, or a table of stages")}
+            return {
+                f"{name}_any": _number(value, where, 0.0, 1.0, "a number from 0 to 1, or a table of stages")
+            }
         return {name: _roles(value, where)}
 
     return read
@@ -155,7 +159,8 @@ def _roles(value: object, where: str) -> dict[Role, float]:
         if key not in ROLES:
             raise UsageError(f"{where} {quoted(key)}: no such stage; there are {', '.join(ROLES)}")
     return {
-        cast(Role, key): _number(v, f"{where}.{key}", 0.0, 1.0, "a number from 0 to 1") for key, v in value.items()
+        cast(Role, key): _number(v, f"{where}.{key}", 0.0, 1.0, "a number from 0 to 1")
+        for key, v in value.items()
     }
 
 
@@ -167,7 +172,9 @@ def _cohorts(value: object, where: str) -> dict[str, object]:
         tag, equals, name = str(key).partition("=")
         if not equals:
             raise UsageError(f"{where} {quoted(key)}: expected tag=value as the key")
-        floors[tag.strip(), name.strip()] = _number(floor, f"{where} {quoted(key)}", 0.0, 1.0, "a number from 0 to 1")
+        floors[tag.strip(), name.strip()] = _number(
+            floor, f"{where} {quoted(key)}", 0.0, 1.0, "a number from 0 to 1"
+        )
     return {"cohorts": floors}
 
 

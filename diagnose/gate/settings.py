@@ -17,7 +17,9 @@ def read_rules(file: Path | None, flags: Sequence[str], folder: Path, more: Mapp
     """The rules of a file (else of the nearest pyproject.toml above `folder` that has some), then those of
     `KEY=VALUE` flags, then `more`; later ones win."""
     found = file or nearest(folder)
-    rules = Rules() if found is None else rules_of(_table(found, own=file is not None), f"{found.name} {TABLE}")
+    rules = (
+        Rules() if found is None else rules_of(_table(found, own=file is not None), f"{found.name} {TABLE}")
+    )
     table: dict[str, object] = {}
     for flag in flags:
         for key, value in rule_of(flag).items():

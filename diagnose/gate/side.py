@@ -106,7 +106,10 @@ def merged(sides: Sequence[Baseline]) -> Baseline:
         steady=all(side.steady for side in sides),
         n_failures=sum(side.n_failures for side in sides),
         undecided=sum(side.undecided for side in sides),
-        fidelity={role: _fidelity([s.fidelity[role] for s in sides if role in s.fidelity]) for role in _judged(sides)},
+        fidelity={
+            role: _fidelity([s.fidelity[role] for s in sides if role in s.fidelity])
+            for role in _judged(sides)
+        },
         rows=tuple(rows),
     )
 

@@ -14,7 +14,8 @@ from diagnose.repairs.contract import Scene
 from diagnose.repairs.layout import GAP
 
 Ablation = Callable[[Context, Scene, Sequence[Passage], int], Context]
-"""The ablated context, from the fair one, the scene, passages that have nothing to do with the query, and a seed."""
+"""The ablated context, from the fair one, the scene, passages that have nothing to do with the query, and a
+seed."""
 
 
 def _of(passages: Sequence[Passage]) -> Context:

@@ -15,7 +15,8 @@ def kept(given: Given, own: Output, scene: Scene) -> bool:
 
 
 def repair(given: Given, own: Output, scene: Scene) -> Output:
-    """The original wording for gold passages (put back in their place where dropped), for the others its own."""
+    """The original wording for gold passages (put back in their place where dropped), for the others its
+    own."""
     assert isinstance(own, Passages)
     if kept(given, own, scene):
         return own

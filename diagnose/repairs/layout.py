@@ -11,6 +11,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from diagnose.core.artifact import Passage
 
@@ -144,12 +145,13 @@ _ID, _TITLE = "\0id\0", "\0title\0"
 
 
 def frame_of(text: str, blocks: Sequence[Block], passages: Sequence[Passage]) -> Frame:
-    """The frame of a context's text; a gap too long to be one (it holds garbage) becomes a plain separator."""
+    """The frame of a context's text; a gap too long to be one (it holds garbage) becomes a plain
+    separator."""
     if not blocks:
         return Frame("", (), "")
     head = _template(text[: blocks[0].start], passages[blocks[0].rank])
     gaps = []
-    for before, after in zip(blocks, blocks[1:], strict=False):
+    for before, after in pairwise(blocks):
         gap = text[before.end : after.start]
         gaps.append(_template(gap, passages[after.rank]) if len(gap) <= LONGEST_GAP else GAP)
     return Frame(head, tuple(gaps), text[blocks[-1].end :])

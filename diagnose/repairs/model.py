@@ -36,8 +36,9 @@ def repair(given: Given, own: Output, scene: Scene) -> Output:
 def bounded(worth: float, oracle: float, fair: float) -> float:
     """v(C ∪ model) = max(v(C), min(o(C), v(C) + 1 − c)) for a coalition C without the model.
 
-    `worth` is v(C), `oracle` o(C), the worth with the reference answer wherever the context holds the evidence, `fair`
-    c = v(N ∖ model), the worth of the actual model with every other stage repaired. All between 0 and 1.
+    `worth` is v(C), `oracle` o(C), the worth with the reference answer wherever the context holds the
+    evidence, `fair` c = v(N ∖ model), the worth of the actual model with every other stage repaired. All
+    between 0 and 1.
 
     >>> bounded(0.0, 1.0, fair=1.0), bounded(0.0, 1.0, fair=0.0), bounded(0.25, 1.0, fair=0.75)
     (0.0, 1.0, 0.5)

@@ -46,7 +46,8 @@ def layout_of(given: Given, own: Context, scene: Scene) -> Layout:
 
 
 LONGEST_STRAY = 0.3
-"""Part of a context's characters outside all passages from which on it holds more than separators and labels."""
+"""Part of a context's characters outside all passages from which on it holds more than separators and
+labels."""
 
 
 def _stray(text: str, blocks: Sequence[Block]) -> float:
@@ -72,8 +73,7 @@ def faults(given: Given, own: Output, scene: Scene) -> tuple[str, ...]:
         ("over-window", _over(own.text, scene)),
         (
             "garbled",
-            layout.garbage
-            and any(g in layout.unreadable for g in missing)
+            (layout.garbage and any(g in layout.unreadable for g in missing))
             or any(not b.exact for b in reach),
         ),
         ("truncated", any(g in cut for g in missing) or bool(missing and cut)),
@@ -93,8 +93,8 @@ def kept(given: Given, own: Output, scene: Scene) -> bool:
 def repair(given: Given, own: Output, scene: Scene) -> Output:
     """Its own context with just the contract restored.
 
-    Rank order, gold whole, each once, unreadable passages from its input, the missing gold of its input put in
-    its rank place at the cost of the last non-gold. Only where the evidence cannot fit the budget
+    Rank order, gold whole, each once, unreadable passages from its input, the missing gold of its input put
+    in its rank place at the cost of the last non-gold. Only where the evidence cannot fit the budget
     however well it was ranked, the model's window is the limit instead.
     """
     assert isinstance(own, Context)
@@ -154,8 +154,8 @@ def _over(text: str, scene: Scene) -> bool:
 
 
 def _limit(own: Context, scene: Scene) -> int:
-    """What the context may measure: the declared budget, else what the packer itself took, and never more than the
-    model's window. In tokens where they can be counted, else in characters."""
+    """What the context may measure: the declared budget, else what the packer itself took, and never more
+    than the model's window. In tokens where they can be counted, else in characters."""
     if scene.count_tokens is None:
         return len(own.text)
     budget = scene.budget_tokens if scene.budget_tokens is not None else scene.count_tokens(own.text)

@@ -38,7 +38,8 @@ CONTRACTS: dict[Role, Contract] = {
         packer.repair,
     ),
     "model": Contract(
-        "the answer, where a fair context supports it; abstention where none does and the pipeline asks for that",
+        "the answer, where a fair context supports it; "
+        "abstention where none does and the pipeline asks for that",
         "the reference answer if its actual context holds the evidence, only as far as it is incapable",
         model.kept,
         model.repair,

@@ -1,8 +1,9 @@
 """How far a replay with nothing changed reproduces the log, stage by stage.
 
-Where a stage got what it got in the log and gave something else, it is run once more past the memo: two replays
-that disagree mean that the stage is unstable (an A/A test), two that agree mean that it has drifted since
-the log was written. Logged outputs serve as the first run of the A/A test, so a faithful log costs nothing.
+Where a stage got what it got in the log and gave something else, it is run once more past the memo: two
+replays that disagree mean that the stage is unstable (an A/A test), two that agree mean that it has drifted
+since the log was written. Logged outputs serve as the first run of the A/A test, so a faithful log costs
+nothing.
 """
 
 from __future__ import annotations

@@ -1,15 +1,14 @@
 """A content-addressed memo of stage runs: the same stage never runs twice on the same input.
 
-The key is a digest of the stage's fingerprint, the part of its input that its role takes, and the repeat number
-where the stage is not deterministic. Values are JSON in SQLite (WAL, safe between processes); deleting the
-file loses only time.
+The key is a digest of the stage's fingerprint, the part of its input that its role takes, and the repeat
+number where the stage is not deterministic. Values are JSON in SQLite (WAL, safe between processes);
+deleting the file loses only time.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import sqlite3
 import threading
 from collections import OrderedDict
@@ -96,7 +95,7 @@ def _opened(path: Path) -> sqlite3.Connection:
         # Damaged or another version: it holds nothing that cannot be computed again.
         for suffix in ("", "-wal", "-shm"):
             with contextlib.suppress(FileNotFoundError):
-                os.unlink(f"{path}{suffix}")
+                Path(f"{path}{suffix}").unlink()
         return _connected(path)
 
 

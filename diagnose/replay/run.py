@@ -71,7 +71,8 @@ class Runner:
     def run(self, stage: Stage, given: Given, meter: Meter, repeat: int = 0) -> Output:
         """The stage's output on this input; raises `Broken` where it fails.
 
-        `repeat` numbers the repeats of a stage that is not deterministic: equal numbers share a seed across coalitions.
+        `repeat` numbers the repeats of a stage that is not deterministic: equal numbers share a seed across
+        coalitions.
         """
         number = None if self.steady(stage) else repeat
         key = key_of(stage, given, number)

@@ -136,8 +136,9 @@ def _pieces_of(unit: Unit, passages: Sequence[Passage]) -> tuple[int, ...]:
 
 
 def _stretch(unit: Worded, text: Worded) -> range:
-    """Which words of the unit a chunk holds if the unit was cut up: the text lies within the unit, or ends in its
-    beginning, or begins with its end. Sharing words elsewhere makes no piece: template clauses share most."""
+    """Which words of the unit a chunk holds if the unit was cut up: the text lies within the unit, or ends
+    in its beginning, or begins with its end. Sharing words elsewhere makes no piece: template clauses share
+    most."""
     n, m = len(text.words), len(unit.words)
     if n >= SHINGLE_WORDS and (at := unit.padded.find(text.padded)) >= 0:
         first = unit.padded[: at + 1].count(" ") - 1
@@ -183,8 +184,8 @@ class Evidence:
         return bool(self.golds) and (bool(held) if self.match == "any" else len(held) == len(self.golds))
 
     def bearing(self, passages: Sequence[Passage]) -> tuple[bool, ...]:
-        """For each passage whether it carries evidence: the first that holds a gold passage, or the pieces that
-        hold it between them. A second copy of the same evidence carries nothing more."""
+        """For each passage whether it carries evidence: the first that holds a gold passage, or the pieces
+        that hold it between them. A second copy of the same evidence carries nothing more."""
         marks = [False] * len(passages)
         for gold in self.golds:
             first = next((i for i, p in enumerate(passages) if gold.in_passage(p)), None)

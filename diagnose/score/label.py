@@ -14,8 +14,8 @@ from diagnose.score.evidence import (
     GoldEvidence,
     evidence_of,
     stated_answers,
-    words_of,
     worded,
+    words_of,
 )
 
 INFERRED_MOST = 5
@@ -65,8 +65,8 @@ class Label:
 
     `passages` are the gold passages as the corpus holds them, one tuple for each gold passage (several
     pieces where the corpus is chunked otherwise, () where it has none); `present` are the indices of
-    those it has. `known` is False where there is no corpus to look in, and every gold passage is taken as present.
-    `inferred` says that the gold passages were found by the answer, not labelled.
+    those it has. `known` is False where there is no corpus to look in, and every gold passage is taken as
+    present. `inferred` says that the gold passages were found by the answer, not labelled.
     """
 
     gold: Gold
@@ -151,7 +151,8 @@ def _in_corpus(evidence: GoldEvidence, gold: GoldPassage, library: Library) -> t
 
 
 def _with_inferred(gold: Gold, query: Query, library: Library) -> Gold:
-    """The label with passages that state an answer, those most like the question first, any of which will do."""
+    """The label with passages that state an answer, those most like the question first, any of which will
+    do."""
     answers = stated_answers(gold.answers)
     index = library.index
     if not answers or index is None:

@@ -1,8 +1,9 @@
 """Known faults to plant in a stage: how `trust` finds out how often blame lands on them.
 
-A fault wraps a runnable stage and spoils what it gives (or takes), as a fault in the field would: the result is a
-stage like any other, with a fingerprint of its own. Faults that need to know what matters (to lose it) are told by
-`gold_of`; whatever looks random is drawn from a digest of the query, so that it is the same in every replay.
+A fault wraps a runnable stage and spoils what it gives (or takes), as a fault in the field would: the
+result is a stage like any other, with a fingerprint of its own. Faults that need to know what matters (to
+lose it) are told by `gold_of`; whatever looks random is drawn from a digest of the query, so that it is the
+same in every replay.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ Spoil = Callable[[Given, Output, random.Random, "Around"], Output]
 
 @dataclass(frozen=True)
 class Around:
-    """What a fault may know: which passages are gold, and the probability that a flaky stage fails (0 to 1)."""
+    """What a fault may know: which passages are gold, and the probability that a flaky stage fails (0 to
+    1)."""
 
     gold_of: GoldOf
     rate: float = 0.75
@@ -32,8 +34,9 @@ class Around:
 
 @dataclass(frozen=True)
 class Fault:
-    """One way for a stage to fail. `mode` is the mode of DESIGN section 5 it should be found out as (None where
-    several fit). `takes` spoils the input instead of the output; `noisy` draws anew in every repeat."""
+    """One way for a stage to fail. `mode` is the mode of DESIGN section 5 it should be found out as (None
+    where several fit). `takes` spoils the input instead of the output; `noisy` draws anew in every
+    repeat."""
 
     name: str
     role: Role

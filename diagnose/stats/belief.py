@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 GRID: Floats = np.array(
-    [0.002, 0.01, 0.03, 0.06, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5]
-    + [0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.94, 0.97, 0.99, 0.998]
+    [0.002, 0.01, 0.03, 0.06, *(n / 20 for n in range(2, 19)), 0.94, 0.97, 0.99, 0.998]
 )
 """Pass rates that are told apart. None is 0 or 1: a few runs never rule out the next one."""
 BASE_PROMPTS = 3.0
@@ -42,8 +41,8 @@ def base_prior() -> Floats:
 
 
 def log_likelihood(passes: Floats, fails: Floats) -> Floats:
-    """[n, g]: log-likelihood of each rate on the grid for n prompts that passed and failed so often (fractional
-    scores count as part of a pass)."""
+    """[n, g]: log-likelihood of each rate on the grid for n prompts that passed and failed so often
+    (fractional scores count as part of a pass)."""
     return np.asarray(np.multiply.outer(passes, np.log(GRID)) + np.multiply.outer(fails, np.log1p(-GRID)))
 
 
@@ -102,8 +101,8 @@ def verdict_odds(codes: NDArray[np.int64], n_codes: int) -> Floats:
 
 
 def informative(codes: NDArray[np.int64], n_codes: int, rates: Floats) -> Floats:
-    """[n]: how much one more run of each prompt should tell about the verdict: the expected sum of squared verdict
-    probabilities after it. `rates` [m, n] are the draws that came to the verdicts `codes` [m]."""
+    """[n]: how much one more run of each prompt should tell about the verdict: the expected sum of squared
+    verdict probabilities after it. `rates` [m, n] are the draws that came to the verdicts `codes` [m]."""
     one_hot = np.zeros((len(codes), n_codes))
     one_hot[np.arange(len(codes)), codes] = 1.0
     told = np.zeros(rates.shape[1])

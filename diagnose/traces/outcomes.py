@@ -14,9 +14,7 @@ from diagnose.traces.decode import LineDecoder
 from diagnose.traces.lines import DEFAULT_LIMITS, Finding, Limits, Problem, read_lines, source_name
 
 
-def read_outcomes(
-    path: Path | str, *, limits: Limits = DEFAULT_LIMITS
-) -> Iterator[TraceOutcome | Problem]:
+def read_outcomes(path: Path | str, *, limits: Limits = DEFAULT_LIMITS) -> Iterator[TraceOutcome | Problem]:
     """The outcomes of a file (`diagnose.outcome/1`), in order.
 
     A line with any fault (a score that is no number from 0 to 1, a repeated trace) comes out as a Problem. Raises
@@ -126,7 +124,9 @@ def _check_rows(name: str, baseline: Baseline) -> None:
     seen: set[str] = set()
     for i, row in enumerate(baseline.rows):
         if row.trace_id in seen:
-            raise BadInput(f"{name} rows[{i}].trace_id: expected each once, found {quoted(row.trace_id)} again")
+            raise BadInput(
+                f"{name} rows[{i}].trace_id: expected each once, found {quoted(row.trace_id)} again"
+            )
         seen.add(row.trace_id)
         for field, value in (("score", row.score), ("held", row.held)):
             if value is not None and not 0.0 <= value <= 1.0:

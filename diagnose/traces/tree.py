@@ -77,30 +77,45 @@ def _linked(by_id: dict[str, Node], account: Account) -> list[Node]:
     for node in by_id.values():
         parent = by_id.get(node.span.parent_id) if node.span.parent_id else None
         if node.span.parent_id and parent is None:
-            account.note("spans whose parent is not in the log: taken for the top of their tree", node.span.trace_id)
-        if parent is node or (parent is not None and _is_under(parent, node)):
-            account.note("spans that are their own ancestors: the circle was cut", node.span.trace_id)
-            parent = None
+            what = "spans whose parent is not in the log: taken for the top of their tree"
+            account.note(what, node.span.trace_id)
         if parent is None:
             roots.append(node)
-        else:
-            node.parent = parent
-            parent.children.append(node)
-            if node.span.start_ns and node.span.start_ns < parent.span.start_ns - SKEW_NS:
-                what = "spans that start before their parent (clocks differ): ordered by start among their siblings"
-                account.note(what, node.span.trace_id)
+            continue
+        node.parent = parent
+        parent.children.append(node)
+        if node.span.start_ns and node.span.start_ns < parent.span.start_ns - SKEW_NS:
+            what = "spans that start before their parent (clocks differ): ordered by start among their siblings"
+            account.note(what, node.span.trace_id)
     for node in by_id.values():
         node.children.sort(key=_start)
-    return sorted(roots, key=_start)
+    return sorted([*roots, *_cut_circles(by_id, roots, account)], key=_start)
 
 
-def _is_under(node: Node, ancestor: Node) -> bool:
-    at: Node | None = node
-    while at is not None:
-        if at is ancestor:
-            return True
-        at = at.parent
-    return False
+def _cut_circles(by_id: dict[str, Node], roots: list[Node], account: Account) -> list[Node]:
+    """The tops of what no root leads to: each circle is cut above its earliest span."""
+    reached = {id(node) for root in roots for node in _below(root)}
+    if len(reached) == len(by_id):
+        return []
+    tops: list[Node] = []
+    for node in sorted(by_id.values(), key=_start):
+        if id(node) in reached:
+            continue
+        assert node.parent is not None
+        node.parent.children.remove(node)
+        node.parent = None
+        tops.append(node)
+        reached.update(id(below) for below in _below(node))
+        account.note("spans that are their own ancestors: the circle was cut", node.span.trace_id)
+    return tops
+
+
+def _below(root: Node) -> Iterator[Node]:
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        yield node
+        stack += node.children
 
 
 def _start(node: Node) -> int:

@@ -11,11 +11,15 @@ from typing import Any, get_args, get_type_hints
 import msgspec
 import pytest
 
-from diagnose.core.blame import Blame
-from diagnose.core.game import Game
-from diagnose.core.replay import Case
-from diagnose.core.report import Report
-from diagnose.core.trace import Trace
+from diagnose.core.baseline import BASELINE_SCHEMA, Baseline
+from diagnose.core.blame import BLAME_SCHEMA, Blame
+from diagnose.core.game import GAME_SCHEMA, Game
+from diagnose.core.outcome import OUTCOME_SCHEMA, TraceOutcome
+from diagnose.core.replay import REPLAY_SCHEMA, Case
+from diagnose.core.report import REPORT_SCHEMA, Report
+from diagnose.core.swap import SWAP_SCHEMA, Swaps
+from diagnose.core.trace import TRACE_SCHEMA, Trace
+from diagnose.core.verdict import COMPARISON_SCHEMA, GATE_SCHEMA, Comparison, GateVerdict
 from diagnose.traces.from_jsonl import read_traces
 from diagnose.traces.saved import read_blames, read_games
 from tests.conftest import ROOT, has_embedded_model
@@ -26,9 +30,20 @@ PROMISED = {
     *("demo", "check", "convert", "record", "run", "attribute"),
     *("show", "compare", "gate", "budget", "trust", "explain"),
 }
-FORMATS = {"traces": Trace, "games": Game, "blame": Blame, "replays": Case, "the report": Report}
-SHARED_SECTIONS = ("traces", "games")
-"""Sections whose values (steps, passages, runs) the other formats hold too."""
+FORMATS: dict[str, type] = {
+    TRACE_SCHEMA: Trace,
+    GAME_SCHEMA: Game,
+    BLAME_SCHEMA: Blame,
+    REPLAY_SCHEMA: Case,
+    OUTCOME_SCHEMA: TraceOutcome,
+    REPORT_SCHEMA: Report,
+    BASELINE_SCHEMA: Baseline,
+    COMPARISON_SCHEMA: Comparison,
+    SWAP_SCHEMA: Swaps,
+    GATE_SCHEMA: GateVerdict,
+}
+SHARED_SECTIONS = (TRACE_SCHEMA, GAME_SCHEMA, REPORT_SCHEMA, COMPARISON_SCHEMA)
+"""Sections whose values (steps, passages, runs, fidelity, changes) other formats hold too."""
 
 
 def _text(path: Path) -> str:
@@ -114,11 +129,20 @@ def test_one_file_per_command(commands: dict[str, Any]) -> None:
     assert {name.replace("-", "_") for name in commands} <= files
 
 
-@pytest.mark.parametrize("heading, root_type", FORMATS.items())
-def test_every_field_has_docs(heading: str, root_type: type) -> None:
+def test_every_format_has_docs() -> None:
+    named = re.compile(r'^[A-Z_]+_SCHEMA = "(.+)"$', re.MULTILINE)
+    schemas = {name for path in ROOT.glob("diagnose/core/*.py") for name in named.findall(_text(path))}
+    assert schemas == set(FORMATS)
+
+
+@pytest.mark.parametrize("schema, root_type", FORMATS.items())
+def test_every_field_has_docs(schema: str, root_type: type) -> None:
     sections = _sections(_text(ROOT / "docs" / "formats.md"))
-    names = [heading, *SHARED_SECTIONS]
-    text = "".join(body for title, body in sections.items() if title.partition(" (")[0] in names)
+    names = {schema, *SHARED_SECTIONS}
+    bodies = {
+        match[1]: sections[title] for title in sections if (match := re.search("`(diagnose.+)`", title))
+    }
+    text = "".join(bodies[name] for name in names)
     fields = {field for struct in _structs(root_type, set()) for field in struct.__struct_fields__}
     assert len(fields) > 3
     assert {field for field in fields if f"`{field}`" not in text} == set()

@@ -1,0 +1,318 @@
+"""One failing trace as the page shows it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from diagnose.core.artifact import Answer, Context, Output, Passages
+from diagnose.core.blame import FINDINGS, Blame
+from diagnose.core.game import Game
+from diagnose.core.replay import Case, Replay
+from diagnose.core.stage import ROLES, Role
+from diagnose.core.trace import Gold
+from diagnose.report import numbers, phrases
+from diagnose.report.evidence_marks import Piece
+from diagnose.report.foreign import flat, listed
+from diagnose.report.html.depth import Depth
+from diagnose.report.html.evidence import Story, gave, marked, story_of
+from diagnose.report.html.lattice import Lattice, lattice_of
+from diagnose.report.html.rows import Line
+from diagnose.report.laid_open import Placed, StageView, gold_ranks, laid_open, repaired, unchanged
+
+TURNS = 6
+IDS = 40
+COMMAND_CHARS = 200
+WORTHS = 32
+"""Combinations up to which the table of a game is written out."""
+
+
+class PassageLine(NamedTuple):
+    """A passage in a list; `text` has the evidence marked."""
+
+    rank: int
+    before: int | None
+    name: str
+    mark: str
+    text: tuple[Piece, ...]
+
+
+class StageBlock(NamedTuple):
+    """What a stage took and gave; `state` says whether the evidence is in what it gave."""
+
+    role: Role
+    name: str
+    took: str
+    gave: str
+    state: str
+    convicted: bool
+    context: tuple[Piece, ...]
+    moved: bool
+    passages: tuple[PassageLine, ...]
+    more: int
+    left_out: str
+    logged: str
+    error: str
+
+
+class Turned(NamedTuple):
+    """The answer with nothing repaired beside the one with the smallest repair."""
+
+    repair: str
+    before: str
+    before_score: str
+    after: str
+    after_score: str
+    changes: tuple[str, ...]
+    others: tuple[str, ...]
+
+
+class ShareLine(NamedTuple):
+    """A stage's share, necessity and sufficiency, with the bar of its share."""
+
+    role: Role
+    share: str
+    x: float
+    width: float
+    necessity: str
+    alone: str
+
+
+@dataclass(frozen=True)
+class TraceView:
+    """Everything the section of a trace shows; parts it has not are empty."""
+
+    line: Line
+    blame: Blame
+    depth: Depth
+    question: str
+    history: tuple[tuple[str, str], ...]
+    reference: str
+    logged: str
+    logged_score: str
+    verdict_lines: tuple[str, ...]
+    story: Story | None
+    stages: tuple[StageBlock, ...]
+    replayed: bool
+    turned: Turned | None
+    lattice: Lattice | None
+    shares: tuple[ShareLine, ...]
+    worths: tuple[tuple[str, str], ...]
+    funnel: tuple[tuple[Role, bool | None], ...]
+    command: str
+    before: str
+
+
+class Around(NamedTuple):
+    """What the sections of a page share: where the report is, its pass mark, and the baseline's verdicts
+    (None where there is no baseline)."""
+
+    folder: str
+    pass_mark: float
+    before: dict[str, str] | None = None
+
+
+def trace_view(
+    line: Line, game: Game | None, case: Case | None, depth: Depth, around: Around, texts: Sequence[str] = ()
+) -> TraceView:
+    """The view of a trace at a depth; `texts` are what its mode means and what mends it."""
+    blame = line.blame
+    views = laid_open(case) if case and depth.stages else ()
+    gold = case.gold if case else None
+    return TraceView(
+        line=line,
+        blame=blame,
+        depth=depth,
+        question=flat(case.query.text, depth.text) if case else "",
+        history=_history(case, depth),
+        reference=_reference(gold, depth.text) if case else "",
+        logged=_logged(case, depth.text),
+        logged_score="" if case is None or case.logged_score is None else numbers.score(case.logged_score),
+        verdict_lines=tuple(_verdict_lines(blame, depth, texts)),
+        story=story_of(views, gold, depth.around) if views else None,
+        stages=tuple(_block(view, gold, depth, blame) for view in views),
+        replayed=case is not None and unchanged(case) is not None,
+        turned=_turned(case, depth),
+        lattice=lattice_of(game, blame, around.pass_mark) if depth.picture else None,
+        shares=_shares(blame) if depth.passages else (),
+        worths=_worths(game) if depth.passages else (),
+        funnel=tuple((step.role, step.evidence) for step in blame.funnel if step.role != "model"),
+        command=flat(f"diagnose show {shlex.quote(around.folder)} {shlex.quote(blame.trace_id[:COMMAND_CHARS])}"),
+        before=_before(blame, around),
+    )
+
+
+def _history(case: Case | None, depth: Depth) -> tuple[tuple[str, str], ...]:
+    if case is None or not depth.stages:
+        return ()
+    turns = case.query.history[-TURNS if depth.passages else -2 :]
+    return tuple((flat(turn.role, 20), flat(turn.content, depth.text)) for turn in turns)
+
+
+def _reference(gold: Gold | None, limit: int) -> str:
+    if gold is None:
+        return "no label"
+    answers = flat(" / ".join(flat(answer, limit) for answer in gold.answers[:5]), limit)
+    if not gold.answerable:
+        answers = answers or "to abstain: the corpus does not answer this"
+    ids = [p.id or (p.text or "")[:40] for p in gold.passages]
+    needed = "any one of " if gold.match == "any" and len(ids) > 1 else ""
+    where = f", in {needed}{listed(ids, 4, IDS)}" if ids and limit > IDS else ""
+    return (answers or numbers.NOTHING) + where
+
+
+def _logged(case: Case | None, limit: int) -> str:
+    if case is None:
+        return ""
+    answer = next((s.output for s in reversed(case.logged) if isinstance(s.output, Answer)), None)
+    return "" if answer is None else flat(answer.text, limit) or "an empty answer"
+
+
+def _verdict_lines(blame: Blame, depth: Depth, texts: Sequence[str]) -> list[str]:
+    lines = [flat(blame.evidence, max(depth.text, 120))] if blame.evidence else []
+    lines += [text for text in texts if text and depth.passages]
+    if blame.verdict in FINDINGS:
+        means, remedy = phrases.FINDING_PHRASES[blame.verdict]
+        lines.append(f"No stage's fault: {means}; {remedy}." if depth.passages else f"No stage's fault: {means}.")
+    if (why := blame.undecided) is not None:
+        lines.append(f"Undecided, {why.reason}: {flat(why.detail, depth.text) or phrases.REASONS[why.reason].means}.")
+        power = "" if why.power is None else f" Power reached so far: {numbers.percent(why.power)}."
+        lines.append(f"What would settle it: {phrases.settles(why.reason, why.calls_needed)}.{power}")
+    return lines
+
+
+def _block(view: StageView, gold: Gold | None, depth: Depth, blame: Blame) -> StageBlock:
+    state = {True: "evidence in", False: "evidence gone", None: ""}[view.evidence]
+    if view.lost and view.role != "model":
+        state = "lost here"
+    ordered = all(p.before == p.rank for p in view.given)
+    first = 0 if ordered and view.role not in ("retriever", "ranker") else depth.passages
+    shown = [p for p in view.given if p.rank <= first or p.mark][: 3 * depth.passages]
+    is_context = isinstance(view.output, Context) and depth.passages
+    return StageBlock(
+        role=view.role,
+        name=flat(view.name or "", IDS),
+        took=view.took,
+        gave=gave(view.output, view.given, depth.text),
+        state="" if view.role in ("model", "verifier") else state,
+        convicted=view.role == blame.verdict,
+        context=marked(view.output.text, gold, depth.around) if is_context else (),
+        moved=any(p.before is not None for p in view.given),
+        passages=tuple(_line(p, gold, depth) for p in shown),
+        more=len(view.given) - len(shown) if shown else 0,
+        left_out=_left_out(view.left_out) if depth.passages else "",
+        logged=gave(view.logged, (), depth.text) if view.logged is not None and depth.passages else "",
+        error=flat(view.error or "", depth.text),
+    )
+
+
+def _line(placed: Placed, gold: Gold | None, depth: Depth) -> PassageLine:
+    text = (
+        marked(placed.passage.text, gold, depth.around // 2)
+        if placed.mark
+        else (Piece(flat(placed.passage.text, depth.around), False),)
+    )
+    return PassageLine(placed.rank, placed.before, flat(placed.passage.id, IDS), placed.mark, text)
+
+
+def _left_out(left_out: Sequence[Placed]) -> str:
+    gold = [p for p in left_out if p.mark]
+    named = [f"{flat(p.passage.id, IDS)} ({p.mark}, was rank {p.before})" for p in gold[:5]]
+    if others := len(left_out) - len(named):
+        named.append(f"{others:,} {'others' if named else 'passages, none of them gold'}")
+    return ", ".join(named)
+
+
+def _turned(case: Case | None, depth: Depth) -> Turned | None:
+    before = unchanged(case) if case else None
+    repairs = repaired(case) if case else ()
+    if case is None or before is None or not repairs:
+        return None
+    after = repairs[0]
+    return Turned(
+        repair=_repair(after),
+        before=_answer(before, depth.text),
+        before_score=_score(before),
+        after=_answer(after, depth.text),
+        after_score=_score(after),
+        changes=tuple(_changes(before, after, case.gold)) if depth.stages else (),
+        others=tuple(_repair(replay) for replay in repairs[1:6]) if depth.stages else (),
+    )
+
+
+def _repair(replay: Replay) -> str:
+    return flat(replay.coalition.replace("+", " + "), 100)
+
+
+def _score(replay: Replay) -> str:
+    return "" if replay.score is None else numbers.score(replay.score)
+
+
+def _answer(replay: Replay, limit: int) -> str:
+    if replay.answer is None:
+        return f"no answer: {flat(replay.failure or 'unknown why', limit)}"
+    return flat(replay.answer, limit) or "an empty answer"
+
+
+def _changes(before: Replay, after: Replay, gold: Gold | None) -> list[str]:
+    """What each repair did to the output of its stage."""
+    own = {ran.role: ran for ran in before.ran}
+    told = {True: "in the context", False: "not in the context", None: "not told"}
+    found = []
+    for ran in after.ran:
+        if not ran.repaired:
+            continue
+        was = own.get(ran.role)
+        match ran.output:
+            case Passages():
+                found.append(f"{ran.role}: gold {_moves(was.output if was else None, ran.output, gold)}")
+            case Context():
+                found.append(f"{ran.role}: evidence {told[was.evidence if was else None]} → {told[ran.evidence]}")
+            case Answer():
+                found.append(f"{ran.role}: gives the reference answer, since its context holds the evidence")
+            case _:
+                found.append(f"{ran.role}: {gave(ran.output, (), 200)}")
+    return found
+
+
+def _moves(was: Output | None, now: Output, gold: Gold | None) -> str:
+    old = gold_ranks(was, gold) if was else {}
+    moves = [
+        f"{flat(name, IDS)} rank {old.get(name, 'none')} → {rank}"
+        for name, rank in gold_ranks(now, gold).items()
+    ]
+    return ", ".join(moves[:5]) or "not told"
+
+
+def _shares(blame: Blame) -> tuple[ShareLine, ...]:
+    low, high = min(0.0, *blame.shares.values(), 0.0), max(1.0, *blame.shares.values(), 0.0)
+    width = high - low
+    return tuple(
+        ShareLine(
+            role=role,
+            share=numbers.score(share),
+            x=round(100 * (min(share, 0.0) - low) / width, 2),
+            width=round(100 * abs(share) / width, 2),
+            necessity=numbers.gain(blame.necessity[role]) if role in blame.necessity else numbers.NOTHING,
+            alone=numbers.gain(blame.sufficiency[role]) if role in blame.sufficiency else numbers.NOTHING,
+        )
+        for role in ROLES
+        if (share := blame.shares.get(role)) is not None
+    )
+
+
+def _worths(game: Game | None) -> tuple[tuple[str, str], ...]:
+    if game is None or len(game.worth) > WORTHS:
+        return ()
+    return tuple(
+        (name.replace("+", " + ") or "nothing", numbers.score(worth))
+        for name, worth in sorted(game.worth.items(), key=lambda item: item[0].count("+") + bool(item[0]))
+    )
+
+
+def _before(blame: Blame, around: Around) -> str:
+    if around.before is None:
+        return ""
+    return around.before.get(blame.trace_id, "no failure")
