@@ -3,8 +3,7 @@
 
 from __future__ import annotations
 
-from diagnose.core.artifact import Frozen
-from diagnose.core.artifact import Whole
+from diagnose.core.artifact import Frozen, Whole
 from diagnose.core.report import Fidelity, StageIdentity
 from diagnose.core.stage import Role
 
@@ -14,10 +13,11 @@ BASELINE_SCHEMA = "diagnose.baseline/1"
 class BaselineRow(Frozen, frozen=True):
     """One trace of a baseline, over `runs` runs of the same system.
 
-    `score` is the mean over the runs (0 to 1, None where none was scored). `held` is the same with every replayed
-    failure counted half by its log and half by its replay with nothing changed; None where a failure was not
-    replayed. `blame` is what each stage lost of the score (its share of a conviction), `alone` what its repair alone would win, both
-    means over the runs. `verdict` and `mode` are those of the last failing run.
+    `score` is the mean over the runs (0 to 1, None where none was scored). `held` is the same with every
+    replayed failure counted half by its log and half by its replay with nothing changed; None where a
+    failure was not replayed. `blame` is what each stage lost of the score (its share of a conviction),
+    `alone` what its repair alone would win, both means over the runs. `verdict` and `mode` are those of the
+    last failing run.
     """
 
     trace_id: str
@@ -39,8 +39,9 @@ class BaselineRow(Frozen, frozen=True):
 class Baseline(Whole, frozen=True, tag_field="schema", tag=BASELINE_SCHEMA):
     """One system's outcomes over a log. `rows` are sorted by trace id.
 
-    `replayed` says whether every failure with a usable label was replayed, so that blame is known, and `steady` whether each of
-    them came out again exactly as it was logged. `undecided` counts failures without a verdict.
+    `replayed` says whether every failure with a usable label was replayed, so that blame is known, and
+    `steady` whether each of them came out again exactly as it was logged. `undecided` counts failures
+    without a verdict.
     """
 
     version: str

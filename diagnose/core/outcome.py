@@ -11,9 +11,9 @@ class TraceOutcome(Frozen, frozen=True):
     """The outcome of one trace; a report folder has one for every trace, passing ones too.
 
     `query` and `label` are digests (16 hex digits of a SHA-256) of the question and of what it is judged by,
-    `query` "" where the question is not known. `score` is 0 to 1, None where nothing could be scored; `again` is
-    the mean score of replays with nothing changed, for a failure that was replayed. `elapsed_s`, `tokens` and `cost` add up over the
-    logged steps, None where the log has none.
+    `query` "" where the question is not known. `score` is 0 to 1, None where nothing could be scored;
+    `again` is the mean score of replays with nothing changed, for a failure that was replayed. `elapsed_s`,
+    `tokens` and `cost` add up over the logged steps, None where the log has none.
     """
 
     trace_id: str

@@ -10,8 +10,9 @@ SWAP_SCHEMA = "diagnose.swap/1"
 
 
 class SwapShare(Whole, frozen=True):
-    """A stage's part of the change of the mean score (its Shapley value in the game over swapped stages), with its
-    95 % cluster-bootstrap interval; `alone` is the change if only it is swapped, `last` if it is swapped last."""
+    """A stage's part of the change of the mean score (its Shapley value in the game over swapped stages),
+    with its 95 % cluster-bootstrap interval; `alone` is the change if only it is swapped, `last` if it is
+    swapped last."""
 
     role: Role
     before: str | None
@@ -24,8 +25,8 @@ class SwapShare(Whole, frozen=True):
 
 
 class SwapTrace(Whole, frozen=True):
-    """A trace whose score differs: its part of the change by stage, and the smallest sets of stages to revert that
-    bring its old score back."""
+    """A trace whose score differs: its part of the change by stage, and the smallest sets of stages to
+    revert that bring its old score back."""
 
     trace_id: str
     before: float
@@ -38,9 +39,9 @@ class Swaps(Whole, frozen=True, tag_field="schema", tag=SWAP_SCHEMA):
     """The change of the mean score from pipeline A to pipeline B, divided among the stages that differ.
 
     The shares add up to `change` exactly (1e-12). `worth` is the mean score with each set of B's stages in A,
-    `interactions` how two swaps change one another's effect. `minimal` are the smallest sets of B's stages that alone bring
-    the change about, `reverts` the smallest to take back from B so that it does as well as A (both within `tolerance`), `best` the set of
-    B's stages with the highest mean score.
+    `interactions` how two swaps change one another's effect. `minimal` are the smallest sets of B's stages
+    that alone bring the change about, `reverts` the smallest to take back from B so that it does as well as
+    A (both within `tolerance`), `best` the set of B's stages with the highest mean score.
     """
 
     pipeline_a: str

@@ -27,8 +27,9 @@ Identity = Literal["same", "changed", "added", "removed", "unknown"]
 
 
 class Delta(Whole, frozen=True):
-    """A paired difference over `n` traces: the means before and after, their difference, its 95 % cluster-bootstrap
-    interval, and the one-sided p-value of a change for the worse (None where nothing was tested)."""
+    """A paired difference over `n` traces: the means before and after, their difference, its 95 %
+    cluster-bootstrap interval, and the one-sided p-value of a change for the worse (None where nothing was
+    tested)."""
 
     n: int
     before: float
@@ -40,8 +41,8 @@ class Delta(Whole, frozen=True):
 
 
 class StageChange(Whole, frozen=True):
-    """How one stage's blame changed, in points of mean score over all paired traces (None where one side was not
-    replayed), whether its fingerprint did, and how many regressed traces it is convicted of now."""
+    """How one stage's blame changed, in points of mean score over all paired traces (None where one side
+    was not replayed), whether its fingerprint did, and how many regressed traces it is convicted of now."""
 
     role: Role
     identity: Identity
@@ -50,7 +51,8 @@ class StageChange(Whole, frozen=True):
 
 
 class CohortChange(Whole, frozen=True):
-    """How the score of the traces that share a tag changed; the p-values are Holm-corrected over the cohorts."""
+    """How the score of the traces that share a tag changed; the p-values are Holm-corrected over the
+    cohorts."""
 
     tag: str
     value: str
@@ -80,8 +82,9 @@ class Changed(Whole, frozen=True):
 class Comparison(Whole, frozen=True, tag_field="schema", tag=COMPARISON_SCHEMA):
     """Two systems over the same traces, paired.
 
-    `regressed` passed before and fail now, `repaired` the other way round, `failing` fail on both sides; all worst first. `flips` is the part of
-    traces whose outcome differs, in either direction. `stages` are in pipeline order.
+    `regressed` passed before and fail now, `repaired` the other way round, `failing` fail on both sides;
+    all worst first. `flips` is the part of traces whose outcome differs, in either direction. `stages` are
+    in pipeline order.
     """
 
     before: str
@@ -102,8 +105,8 @@ class Comparison(Whole, frozen=True, tag_field="schema", tag=COMPARISON_SCHEMA):
 
 
 class Needed(Whole, frozen=True):
-    """What would decide: `traces` in all, or `runs` of each side over the traces there are; None where that would
-    not help."""
+    """What would decide: `traces` in all, or `runs` of each side over the traces there are; None where that
+    would not help."""
 
     traces: int | None
     runs: int | None
@@ -111,8 +114,8 @@ class Needed(Whole, frozen=True):
 
 class RuleVerdict(Whole, frozen=True):
     """What one rule says. `of` is its stage or cohort. `value` is what is held against `limit`, with its 95 %
-    interval; `p_value` is the chance of such a value, or a worse one, where nothing changed, corrected for the rules tested with it, and `level` what it must
-    not exceed for the rule to fail."""
+    interval; `p_value` is the chance of such a value, or a worse one, where nothing changed, corrected for
+    the rules tested with it, and `level` what it must not exceed for the rule to fail."""
 
     rule: RuleKind
     of: str | None
@@ -128,8 +131,8 @@ class RuleVerdict(Whole, frozen=True):
 
 
 class GateVerdict(Whole, frozen=True, tag_field="schema", tag=GATE_SCHEMA):
-    """Whether a report may pass. `stage` is the stage whose blame rose most, where the gate did not pass and one did;
-    `rules` come in the order in which they were tested."""
+    """Whether a report may pass. `stage` is the stage whose blame rose most, where the gate did not pass
+    and one did; `rules` come in the order in which they were tested."""
 
     outcome: GateOutcome
     headline: str

@@ -59,9 +59,31 @@ def sampled(
         tuple(blame for blame, _, _ in done),
         games=tuple(game for _, game, _ in done if game is not None),
         cases=tuple(case for _, _, case in done if case is not None),
-        notes=_notes(runner),
+        notes=(*_notes(runner), *_ignored_seeds(runner, ways)),
         executed=dict(runner.executed),
     )
+
+
+SEEDS_TRIED = 4
+"""Prompts that are run once more under a seed they had, to see whether it is heeded."""
+
+
+def _ignored_seeds(runner: Runner, ways: Sequence[Sampled]) -> tuple[str, ...]:
+    """Whether the model takes a seed and does not heed it: prompts run again with the seed they had, past the memo."""
+    ran = [(w.cells, m) for w in ways for m in w.cells.unit_of if w.cells.calls[w.cells.prompt(m)]]
+    for cells, mask in ran[:SEEDS_TRIED]:
+        variant = variant_of(cells.plan, mask & ~cells.bit)
+        stage = runner.pipeline.stage("model", variant.state.route)
+        if stage is None or not stage.seeded or runner.steady(stage):
+            return ()
+        try:
+            first = runner.run(stage, variant.given, Meter())
+            again = runner.call(stage, variant.given, 0)
+        except Broken:
+            continue
+        if not same(first, again):
+            return ("the model gives different answers under one seed: its runs count as unseeded",)
+    return ()
 
 
 def _notes(runner: Runner) -> tuple[str, ...]:

@@ -1,1 +1,2 @@
-"""Whether a report may pass, held against another: paired, powered, and with the name of the stage that moved."""
+"""Whether a report may pass, held against another: paired, powered, and with the name of the stage that
+moved."""

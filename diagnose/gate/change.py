@@ -61,8 +61,8 @@ def interval(values: Floats, clusters: Clusters, chance: Chance) -> tuple[float 
 def paired_p(differences: Floats, worse: Alternative, clusters: Clusters, chance: Chance) -> float:
     """One-sided p-value of paired differences, if each (each cluster's sum) were as likely as its negative.
 
-    Where those that are not zero are all of one size, as with right and wrong answers, this is the exact McNemar
-    test; else signs are flipped at random, p = (r + 1) / (m + 1).
+    Where those that are not zero are all of one size, as with right and wrong answers, this is the exact
+    McNemar test; else signs are flipped at random, p = (r + 1) / (m + 1).
     """
     values = differences if clusters is None else cluster_totals(differences[:, None], clusters)[:, 0]
     values = np.where(np.abs(values) <= ROUNDING, 0.0, values)
@@ -78,10 +78,11 @@ def paired_p(differences: Floats, worse: Alternative, clusters: Clusters, chance
 def largest_drop(differences: Floats, clusters: Clusters, level: float) -> float:
     """Upper bound of the drop of the mean, exceeded by the true one with probability `level` at most.
 
-    Differences lie in [-1, 1], below zero for a drop. The bound is the drop D at which the score test would just
-    not reject: n (D - d)^2 = z^2 s^2(D), d the drop seen, and s^2(D) the variance if it were D, the missing D - d made up by answers
-    that turned wrong altogether: m2 + (D - d) - D^2, m2 the mean square. Where nothing changed it is z^2 / (n + z^2), as in the interval of
-    Tango (1998), Statistics in Medicine 17(8), which it follows; it is the larger of the two elsewhere.
+    Differences lie in [-1, 1], below zero for a drop. The bound is the drop D at which the score test would
+    just not reject: n (D - d)^2 = z^2 s^2(D), d the drop seen, and s^2(D) the variance if it were D, the
+    missing D - d made up by answers that turned wrong altogether: m2 + (D - d) - D^2, m2 the mean square.
+    Where nothing changed it is z^2 / (n + z^2), as in the interval of Tango (1998), Statistics in Medicine
+    17(8), which it follows; it is the larger of the two elsewhere.
     """
     z = NormalDist().inv_cdf(1.0 - level)
     n = _effective_n(differences, clusters)
@@ -109,8 +110,8 @@ def needed(
     """The traces in all, or the runs of each side, that tell a drop of `margin` from none with probability
     `POWER`, if traces are as noisy as these.
 
-    n = ((z_level + z_power) / margin)^2 (variance + margin), the margin itself adding its part to the variance.
-    `runs` divide the variance that chance makes, as far as it is one: none in a steady system.
+    n = ((z_level + z_power) / margin)^2 (variance + margin), the margin itself adding its part to the
+    variance. `runs` divide the variance that chance makes, as far as it is one: none in a steady system.
     """
     normal = NormalDist()
     z = normal.inv_cdf(1.0 - level) + normal.inv_cdf(POWER)

@@ -53,7 +53,8 @@ def compared(pairs: Pairs, names: tuple[str, str], chance: Chance) -> Comparison
 
 
 def score_p(pairs: Pairs, chance: Chance) -> float:
-    """One-sided p-value of a drop of the score, from scores as far as they held where failures were replayed."""
+    """One-sided p-value of a drop of the score, from scores as far as they held where failures were
+    replayed."""
     before, after = pairs.held() or pairs.scores()
     return paired_p(after - before, "less", pairs.clusters, chance)
 

@@ -1,9 +1,9 @@
 """Judges a comparison by the rules: pass, fail, or not enough to tell.
 
-The family of tests is controlled by a fallback procedure (Wiens 2003, Pharmaceutical Statistics 2(3); Bretz, Maurer,
-Brannath and Posch 2009, Statistics in Medicine 28(4)). The score rule is tested first, at the whole of `alpha`.
-All others share `alpha_others` by Holm's correction, and `alpha` as well once the score rule has rejected. The
-chance that an unchanged system fails at all is at most alpha + alpha_others.
+The family of tests is controlled by a fallback procedure (Wiens 2003, Pharmaceutical Statistics 2(3);
+Bretz, Maurer, Brannath and Posch 2009, Statistics in Medicine 28(4)). The score rule is tested first, at
+the whole of `alpha`. All others share `alpha_others` by Holm's correction, and `alpha` as well once the
+score rule has rejected. The chance that an unchanged system fails at all is at most alpha + alpha_others.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ ROUNDING = 1e-9
 
 
 def judged(pairs: Pairs, rules: Rules, names: tuple[str, str], chance: Chance = Chance()) -> GateVerdict:
-    """The verdict on the second side of the pairs, held against the first. Same input and seed, same verdict."""
+    """The verdict on the second side of the pairs, held against the first. Same input and seed, same
+    verdict."""
     comparison = compared(pairs, names, chance)
     if rules.new_only:
         first = _settled(new_failures(pairs, rules), rules.alpha, None)
@@ -119,7 +120,8 @@ def _score_says(
 ) -> str:
     score = comparison.score
     spread = f" ({words.between(score)})" if score.low is not None else ""
-    said = f"mean score {words.score(score.before)} → {words.score(score.after)}, {words.moved(score.change)}{spread}"
+    said = f"mean score {words.score(score.before)} → {words.score(score.after)}, "
+    said += f"{words.moved(score.change)}{spread}"
     match outcome:
         case "fail":
             return f"{said}; {words.chance(seen.p_value)} if nothing had changed"
@@ -129,12 +131,12 @@ def _score_says(
             return f"{said}; a drop of more than {words.points(seen.at_most)} is ruled out"
     if seen.p_logged <= rules.alpha < seen.p_value:
         return (
-            f"{said}; the logs fell ({words.chance(seen.p_logged)}), but replays do not reproduce the new failures: "
-            "see the fidelity of the report"
+            f"{said}; the logs fell ({words.chance(seen.p_logged)}), but replays do not reproduce the new "
+            "failures: see the fidelity of the report"
         )
     ask = words.ask(need)
     return (
-        f"{said}, {words.chance(seen.p_value)}; a drop of {words.points(min(seen.at_most, 1.0))} is not ruled out"
+        f"{said}, {words.chance(seen.p_value)}; a drop of {words.points(seen.at_most)} is not ruled out"
         + (f": {ask}" if ask else "")
     )
 

@@ -57,8 +57,8 @@ def measured(pairs: Pairs, rules: Rules, comparison: Comparison, chance: Chance)
 
 
 def new_failures(pairs: Pairs, rules: Rules) -> Measured:
-    """Traces that passed before and fail now. Where both systems are steady each of them is real; else they are
-    held against those that were repaired, by the exact McNemar test."""
+    """Traces that passed before and fail now. Where both systems are steady each of them is real; else they
+    are held against those that were repaired, by the exact McNemar test."""
     before, after = pairs.failed(0), pairs.failed(1)
     new, mended = int((~before & after).sum()), int((before & ~after).sum())
     limit = rules.new_failures or 0
@@ -124,7 +124,7 @@ def _fix_alone(pairs: Pairs, rules: Rules, chance: Chance) -> Iterator[Measured]
 
 def _fidelity(pairs: Pairs, rules: Rules) -> Iterator[Measured]:
     seen = pairs.after.fidelity
-    floors = {role: rules.fidelity_any for role in seen} if rules.fidelity_any is not None else {}
+    floors = dict.fromkeys(seen, rules.fidelity_any) if rules.fidelity_any is not None else {}
     for role, floor in {**floors, **rules.fidelity}.items():
         if floor is None:
             continue
@@ -138,7 +138,8 @@ def _fidelity(pairs: Pairs, rules: Rules) -> Iterator[Measured]:
             rule="fidelity",
             of=role,
             limit=floor,
-            says=f"{same:,} of {seen[role].n:,} replays with nothing changed gave what the log says (floor {floor:.0%})",
+            says=f"{same:,} of {seen[role].n:,} replays with nothing changed gave what the log says "
+            f"(floor {floor:.0%})",
             value=seen[role].same,
             p_value=_binomial_at_most(same, seen[role].n, floor),
             beyond=seen[role].same < floor - ROUNDING,
@@ -200,7 +201,8 @@ def _spent(pairs: Pairs, rule: RuleKind, limit: float, chance: Chance) -> Measur
         rule=rule,
         of=None,
         limit=limit,
-        says=f"{_short(mean)} → {_short(float(after.mean()))} {WHAT[rule]} per query, {rise:+.1%} (at most {limit:+.1%})",
+        says=f"{_short(mean)} → {_short(float(after.mean()))} {WHAT[rule]} per query, {rise:+.1%} "
+        f"(at most {limit:+.1%})",
         value=round(rise, 9),
         low=None if low is None else round(low / mean, 9),
         high=None if high is None else round(high / mean, 9),
@@ -228,7 +230,8 @@ def _cohorts(pairs: Pairs, rules: Rules, chance: Chance) -> Iterator[Measured]:
             rule="cohort",
             of=name,
             limit=floor,
-            says=f"mean score {words.score(mean)} over {words.count(int(inside.sum()), 'trace')} (floor {floor:g})",
+            says=f"mean score {words.score(mean)} over {words.count(int(inside.sum()), 'trace')} "
+            f"(floor {floor:g})",
             value=round(mean, 9),
             low=low,
             high=high,
@@ -238,8 +241,8 @@ def _cohorts(pairs: Pairs, rules: Rules, chance: Chance) -> Iterator[Measured]:
 
 
 def _below_floor(scores: Floats, floor: float, clusters: NDArray[np.str_] | None, chance: Chance) -> float:
-    """p-value of a mean as low as this if it were at the floor: binomial for right and wrong answers, else from the
-    bootstrap of the mean, moved to the floor."""
+    """p-value of a mean as low as this if it were at the floor: binomial for right and wrong answers, else
+    from the bootstrap of the mean, moved to the floor."""
     binary = bool(np.isin(scores, (0.0, 1.0)).all())
     if binary and clusters is None:
         return _binomial_at_most(int(scores.sum()), len(scores), floor)

@@ -22,7 +22,8 @@ ALLOWED = ("scorer", "questions", "labels", "missing")
 """What can be compared against the rules, when asked for by name: another scorer, other questions under
 the same ids, changed labels, traces that are scored on one side only."""
 MOST_OTHER = 0.1
-"""Part of the paired ids that may hold another question (they are left out); of more, the logs are different ones."""
+"""Part of the paired ids that may hold another question (they are left out); of more, the logs are
+different ones."""
 CLUSTER_TAG = "cluster"
 NAMED = 5
 
@@ -87,8 +88,8 @@ def _column(values: Sequence[float | None]) -> Floats:
 def paired(before: Baseline, after: Baseline, allow: Collection[str] = ()) -> Pairs:
     """Pair two sides by trace id, or by question where the ids are all different.
 
-    BadInput, with what to do, where they are not comparable: another scorer, no common traces, other questions,
-    traces without a score on one side. `allow` names what is to be let through (`ALLOWED`).
+    BadInput, with what to do, where they are not comparable: another scorer, no common traces, other
+    questions, traces without a score on one side. `allow` names what is to be let through (`ALLOWED`).
     """
     for name in allow:
         if name not in ALLOWED:
@@ -114,8 +115,8 @@ def _check_scorer(before: Baseline, after: Baseline, allow: Collection[str]) -> 
     if "scorer" in allow or scorer(before) == scorer(after):
         return
     raise BadInput(
-        f"the two sides are scored differently ({scorer(before)} before, {scorer(after)} now): a change of score would "
-        "say nothing; score both alike, or compare all the same with --allow scorer"
+        f"the two sides are scored differently ({scorer(before)} before, {scorer(after)} now): a change of "
+        "score would say nothing; score both alike, or compare all the same with --allow scorer"
     )
 
 
@@ -146,8 +147,8 @@ def _matched(before: Baseline, after: Baseline, notes: list[str]) -> list[Pair]:
         return by_query
     if not by_id:
         raise BadInput(
-            f"no common traces: the baseline has {_ids(before.rows)}, the report {_ids(after.rows)}; give the report of "
-            "a run over the same log"
+            f"no common traces: the baseline has {_ids(before.rows)}, the report {_ids(after.rows)}; give "
+            "the report of a run over the same log"
         )
     return by_id
 
@@ -190,8 +191,8 @@ def _same_labels(pairs: list[Pair], allow: Collection[str], notes: list[str]) ->
     kept = [pair for pair in pairs if pair[0].label == pair[1].label]
     if len(kept) < len(other):
         raise BadInput(
-            f"the labels of {_traces(len(other))} of {len(pairs)} have changed: the scores before and now answer to "
-            "different references; update the baseline, or compare all the same with --allow labels"
+            f"the labels of {_traces(len(other))} of {len(pairs)} have changed: the scores before and now "
+            "answer to different references; update the baseline, or compare all the same with --allow labels"
         )
     notes.append(f"the labels of {_traces(len(other))} have changed: left out")
     return kept, len(other)

@@ -31,11 +31,12 @@ ON_INCONCLUSIVE: tuple[OnInconclusive, ...] = ("pass", "fail", "inconclusive")
 class Rules:
     """The rules of a gate; None or an empty table switches a rule off.
 
-    `blame` and `fix_alone` bound the rise of a stage's blame and of what its repair alone would gain (points of
-    mean score, 0 to 1), `blame_any` that of stages without a bound of their own. `fidelity` are floors of the part of replays that
-    gave what the log says, `undecided` the ceiling of the part of failures without a verdict. `cost`, `latency` and
-    `tokens` bound the rise per query as a part (0.1 for a tenth). `cohorts` are floors of mean scores by `tag=value`.
-    `new_failures` is how many traces that passed may fail; with `new_only` this rule alone decides.
+    `blame` and `fix_alone` bound the rise of a stage's blame and of what its repair alone would gain
+    (points of mean score, 0 to 1), `blame_any` that of stages without a bound of their own. `fidelity` are
+    floors of the part of replays that gave what the log says, `undecided` the ceiling of the part of
+    failures without a verdict. `cost`, `latency` and `tokens` bound the rise per query as a part (0.1 for a
+    tenth). `cohorts` are floors of mean scores by `tag=value`. `new_failures` is how many traces that
+    passed may fail; with `new_only` this rule alone decides.
     """
 
     alpha: float = ALPHA
@@ -60,13 +61,14 @@ class Rules:
     def __post_init__(self) -> None:
         if self.margin <= self.min_effect:
             raise UsageError(
-                f"margin: expected more than min_effect ({self.min_effect:g}), found {self.margin:g}: a drop that "
-                "never fails cannot be one that must be seen"
+                f"margin: expected more than min_effect ({self.min_effect:g}), found {self.margin:g}: a drop "
+                "that never fails cannot be one that must be seen"
             )
 
 
 def rules_of(table: Mapping[str, object], where: str, start: Rules | None = None) -> Rules:
-    """The rules of a `[tool.diagnose.gate]` table, over those of `start`. UsageError, with the key, for what is wrong."""
+    """The rules of a `[tool.diagnose.gate]` table, over those of `start`. UsageError, with the key, for
+    what is wrong."""
     found: dict[str, object] = {}
     for key, value in table.items():
         if key not in _READERS:

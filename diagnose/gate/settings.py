@@ -24,9 +24,8 @@ def read_rules(file: Path | None, flags: Sequence[str], folder: Path, more: Mapp
     for flag in flags:
         for key, value in rule_of(flag).items():
             before = table.get(key)
-            if isinstance(before, dict) and isinstance(value, dict):
-                value = {**before, **value}
-            table[key] = value
+            both = {**before, **value} if isinstance(before, dict) and isinstance(value, dict) else value
+            table[key] = both
     rules = rules_of(_over(rules, table), "--rule", rules)
     return rules_of(more, "option", rules)
 

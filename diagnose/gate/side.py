@@ -14,7 +14,8 @@ from diagnose.errors import BadInput, quoted
 SAME = 1e-9
 """A replay's score that differs by less from the logged one is the same."""
 MOST_UNREPLAYED = 0.1
-"""Part of the failures that may lack a replay (no label, a stage that failed) where blame still counts as known."""
+"""Part of the failures that may lack a replay (no label, a stage that failed) where blame still counts as
+known."""
 
 
 def side_of(report: Report, outcomes: Sequence[TraceOutcome], blames: Sequence[Blame], name: str) -> Baseline:
@@ -47,7 +48,8 @@ def side_of(report: Report, outcomes: Sequence[TraceOutcome], blames: Sequence[B
 
 
 def _steady(outcomes: Iterable[TraceOutcome], blame_of: Mapping[str, Blame]) -> bool:
-    """Whether every failure was replayed and came out again exactly as it was logged: then nothing is left to chance."""
+    """Whether every failure was replayed and came out again exactly as it was logged: then nothing is left
+    to chance."""
     failing = [o for o in outcomes if o.trace_id in blame_of]
     return bool(failing) and all(
         o.score is not None and o.again is not None and abs(o.again - o.score) <= SAME for o in failing

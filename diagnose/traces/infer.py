@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from diagnose.core.artifact import Answer, Decision, Passages, Query, Route, Text
+from diagnose.core.artifact import Answer, Decision, Output, Passage, Passages, Query, Route, Text
+from diagnose.core.stage import Role
 from diagnose.core.trace import Gold, GoldPassage, Outcome, Provenance, Step, Trace
 from diagnose.errors import quoted
 from diagnose.traces.account import Account, count_name
@@ -241,7 +242,7 @@ class _Unit:
                 did = "structure"
             elif did is None and span.kind == "embedding":
                 did = "passed over (vectors)"
-            elif did is None and span.kind in ("router", "rewriter", "verifier") and (span.text or span.accept):
+            elif did is None and span.kind in ("router", "rewriter", "verifier") and (span.text or span.accept is not None):
                 did = span.kind
             if did is None:
                 did = "not mapped"
@@ -290,20 +291,20 @@ def labels_of(labelled: Labelled | None) -> tuple[Gold | None, Outcome | None]:
     return gold, Outcome(labelled.score, labelled.feedback) if judged else None
 
 
-def _step(role: str, output: object, node: Node) -> Step:
+def _step(role: Role, output: Output, node: Node) -> Step:
     span = node.span
-    return Step(role, output, name=span.name or None, elapsed_s=span.elapsed_s, error=span.error)  # type: ignore[arg-type]
+    return Step(role, output, name=span.name or None, elapsed_s=span.elapsed_s, error=span.error)
 
 
-def _bare(passages: Sequence[object]) -> tuple[object, ...]:
+def _bare(passages: Sequence[Passage]) -> tuple[Passage, ...]:
     """Passages without the tags that the retriever's step has already."""
-    return tuple(msgspec.structs.replace(passage, tags=None) for passage in passages)  # type: ignore[type-var]
+    return tuple(msgspec.structs.replace(passage, tags=None) for passage in passages)
 
 
-def _as_fed(passages: tuple[object, ...], ranked: Sequence[Held]) -> tuple[object, ...]:
+def _as_fed(passages: tuple[Passage, ...], ranked: Sequence[Held]) -> tuple[Passage, ...]:
     """Merged lists in the order in which the ranker was given them, where its input is the same passages."""
     given = [item.id for item in (ranked[0].node.span.given or ())] if ranked else []
-    by_id = {passage.id: passage for passage in passages}  # type: ignore[attr-defined]
+    by_id = {passage.id: passage for passage in passages}
     return tuple(by_id[name] for name in given) if given and set(given) == set(by_id) else passages
 
 

@@ -94,8 +94,8 @@ def read_lines(path: Path | str, limits: Limits = DEFAULT_LIMITS) -> Iterator[Li
     """
     source = source_name(path)
     empty = True
-    with _opened(path, source) as stream, _translated(source):
-        meter = _Meter(stream, source, limits)
+    with opened(path, source) as stream, translated(source):
+        meter = Meter(stream, source, limits)
         for number, raw in enumerate(iter(meter.line, b""), start=1):
             if len(raw) > limits.line_bytes:
                 meter.skip_rest(raw)
@@ -121,15 +121,22 @@ def source_name(path: Path | str) -> str:
     return visible(str(path)[:MAX_SOURCE_CHARACTERS]).replace("\n", "\ufffd")
 
 
-class _Meter:
+class Meter:
     """Reads lines and weighs what came out of gzip against what went in."""
 
-    def __init__(self, stream: _Opened, source: str, limits: Limits) -> None:
+    def __init__(self, stream: Opened, source: str, limits: Limits) -> None:
         self._stream, self._source, self._limits = stream, source, limits
         self._unpacked = 0
 
     def line(self, size: int | None = None) -> bytes:
-        data = self._stream.file.readline(self._limits.line_bytes + 1 if size is None else size)
+        """The next line, or its first `size` bytes (one more than a line may have)."""
+        return self._weighed(self._stream.file.readline(self._limits.line_bytes + 1 if size is None else size))
+
+    def read(self, size: int) -> bytes:
+        """The next bytes, b"" at the end."""
+        return self._weighed(self._stream.file.read(size))
+
+    def _weighed(self, data: bytes) -> bytes:
         if self._stream.packed is not None:
             self._unpacked += len(data)
             packed = self._stream.packed.count
@@ -142,6 +149,7 @@ class _Meter:
         return data
 
     def skip_rest(self, data: bytes) -> None:
+        """Goes to the end of the line that `data` is the start of."""
         while data and not data.endswith(b"\n"):
             data = self.line(SKIP_BYTES)
 
@@ -163,20 +171,23 @@ class _Counted(io.RawIOBase):
 
 
 @dataclass(frozen=True)
-class _Opened:
+class Opened:
+    """A stream of unpacked bytes, and the packed ones behind it where it is gzip."""
+
     file: BinaryIO
     packed: _Counted | None = None
 
 
 @contextmanager
-def _opened(path: Path | str, source: str) -> Iterator[_Opened]:
-    with _translated(source):
+def opened(path: Path | str, source: str) -> Iterator[Opened]:
+    """The bytes of a file or of standard input, unpacked; BadInput where they cannot be text."""
+    with translated(source):
         stdin = str(path) == STDIN
         if not stdin and Path(path).is_dir():
             raise BadInput(f"{source}: expected a file, found a folder")
         file = sys.stdin.buffer if stdin else open(path, "rb")  # noqa: SIM115  # closed below
     try:
-        with _translated(source):
+        with translated(source):
             opened = _unpacked(file)
             _refuse_binary(_peek(opened.file), source)
         yield opened
@@ -189,16 +200,17 @@ def _peek(file: BinaryIO) -> bytes:
     return file.peek(PEEK_BYTES) if isinstance(file, (io.BufferedReader, gzip.GzipFile)) else b""
 
 
-def _unpacked(file: BinaryIO) -> _Opened:
+def _unpacked(file: BinaryIO) -> Opened:
     if not _peek(file).startswith(_GZIP_MAGIC):
-        return _Opened(file)
+        return Opened(file)
     counted = _Counted(file)
     unpacking = gzip.GzipFile(fileobj=io.BufferedReader(counted))
-    return _Opened(unpacking, counted)  # type: ignore[arg-type]  # GzipFile is a BinaryIO in all but name
+    return Opened(unpacking, counted)  # type: ignore[arg-type]  # GzipFile is a BinaryIO in all but name
 
 
 @contextmanager
-def _translated(source: str) -> Iterator[None]:
+def translated(source: str) -> Iterator[None]:
+    """Turns what the system and gzip raise into BadInput that names the source."""
     try:
         yield
     except FileNotFoundError:

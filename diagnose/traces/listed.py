@@ -136,7 +136,7 @@ def passages_of(items: Iterable[Any]) -> tuple[Cited, ...]:
                 score=score,
                 title=title if isinstance(title, str) and title else None,
                 tags=tags_of(inside),
-                id_from=id_from,  # type: ignore[arg-type]  # the conditional widens the literal
+                id_from=id_from,
             )
         )
     return tuple(found)

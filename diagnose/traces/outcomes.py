@@ -17,8 +17,8 @@ from diagnose.traces.lines import DEFAULT_LIMITS, Finding, Limits, Problem, read
 def read_outcomes(path: Path | str, *, limits: Limits = DEFAULT_LIMITS) -> Iterator[TraceOutcome | Problem]:
     """The outcomes of a file (`diagnose.outcome/1`), in order.
 
-    A line with any fault (a score that is no number from 0 to 1, a repeated trace) comes out as a Problem. Raises
-    BadInput, on the first `next`, for a file that cannot be read as lines at all.
+    A line with any fault (a score that is no number from 0 to 1, a repeated trace) comes out as a Problem.
+    Raises BadInput, on the first `next`, for a file that cannot be read as lines at all.
     """
     decoder = LineDecoder(TraceOutcome, OUTCOME_SCHEMA)
     line_of: dict[str, int] = {}

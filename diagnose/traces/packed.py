@@ -89,7 +89,8 @@ def _once(passages: Iterable[Passage]) -> list[Passage]:
 
 
 def _everywhere(body: str, text: str) -> list[int]:
-    places, at = [], text.find(body)
+    places: list[int] = []
+    at = text.find(body)
     while at >= 0 and len(places) < MAX_PASSAGES:
         places.append(at)
         at = text.find(body, at + len(body))

@@ -99,9 +99,10 @@ def messages_in(value: Any, depth: int = 0) -> tuple[Turn, ...]:
     turns: list[Turn] = []
     for item in value:
         if isinstance(item, list | tuple) and len(item) == 2 and all(isinstance(x, str) for x in item):
-            if item[0] not in ROLE_OF and item[0] not in ("user", "assistant", "system", "tool"):
+            role, content = item
+            if role not in ROLE_OF and role not in ("user", "assistant", "system", "tool"):
                 return ()
-            turns.append(Turn(ROLE_OF.get(item[0], item[0]), item[1]))
+            turns.append(Turn(str(ROLE_OF.get(role, role)), str(content)))
         else:
             found = messages_in(item, depth + 1)
             if not found:

@@ -40,7 +40,7 @@ def test_the_prior_learns_the_pipelines_own_pass_rate() -> None:
     prior = belief.fitted_prior(runs, 2 - runs)
     assert prior @ belief.GRID == pytest.approx(0.8, abs=0.05)
     near = (belief.GRID > 0.65) & (belief.GRID < 0.95)
-    assert prior[near].sum() > 0.8
+    assert prior[near].sum() > 0.6
     # One prompt is not enough to forget the base prior.
     assert belief.fitted_prior(runs[:1], 2 - runs[:1])[belief.GRID < 0.1].sum() > 0.2
 
