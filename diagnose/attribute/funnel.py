@@ -10,6 +10,10 @@ from diagnose.core.stage import Role
 from diagnose.score.label import Label
 
 
+ANSWERING: tuple[Role, ...] = ("model", "verifier")
+"""The roles whose step in a funnel says whether the answer was right."""
+
+
 def evidence_in(output: Output, label: Label | None, passed: bool | None) -> bool | None:
     """Whether the evidence is in a stage's output; None where that cannot be told.
 
@@ -37,11 +41,13 @@ def funnel_of(
 
 
 def lost_at(funnel: Sequence[FunnelStep]) -> Role | None:
-    """The first stage at which the evidence went in and did not come out, or None where that cannot be
-    told."""
+    """The first stage at which the evidence went in and did not come out, or None where that cannot be told: of a
+    wrong answer where nobody knows whether the evidence was there before it."""
+    seen = False
     for step in funnel:
         if step.evidence is False:
-            return step.role
+            return step.role if seen or step.role not in ANSWERING else None
+        seen = seen or step.evidence is True
     return None
 
 

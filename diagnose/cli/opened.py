@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TypeVar
+
+import msgspec
 
 from diagnose.cli.session import memo_path, say
 from diagnose.core.pipeline import ABSTENTION, Pipeline, ScoreSettings
@@ -33,7 +35,7 @@ def kept(
             continue
         if strict:
             raise BadInput(str(item))
-        problems.append(str(item))
+        problems.append(str(_without_folder(item)))
         if len(problems) <= SHOWN:
             say(f"left out: {item}", quiet)
     if len(problems) > SHOWN:
@@ -41,6 +43,11 @@ def kept(
     if not values:
         raise BadInput(f"no usable {what}: {problems[0] if problems else 'the file holds none'}")
     return values, tuple(problems)
+
+
+def _without_folder(problem: Problem) -> Problem:
+    """The problem as a report keeps it: reports name no folders of the machine that made them."""
+    return msgspec.structs.replace(problem, source=PurePath(problem.source).name)
 
 
 def traces_of(path: Path, strict: bool, quiet: bool) -> tuple[list[Trace], tuple[str, ...]]:
@@ -58,9 +65,11 @@ def pipeline_of(path: Path) -> Pipeline:
 
 
 @contextmanager
-def runner_of(pipeline: Pipeline, seed: int, no_memo: bool, quiet: bool = False) -> Iterator[Runner]:
-    """A runner over the memo on disk."""
-    with opened(memo_path(no_memo)) as memo:
+def runner_of(
+    pipeline: Pipeline, seed: int, no_memo: bool, quiet: bool = False, space: str = ""
+) -> Iterator[Runner]:
+    """A runner over the memo on disk; in another `space` it sees other runs than everybody else."""
+    with opened(memo_path(no_memo), space) as memo:
         yield Runner(pipeline, memo, seed)
         if memo.note:
             say(memo.note, quiet)

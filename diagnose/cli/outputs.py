@@ -15,18 +15,20 @@ if TYPE_CHECKING:
     from diagnose.core.trust import Trust
     from diagnose.flow import Found
 
-REPORT, BLAME, GAMES, REPLAYS, MARKDOWN, PAGE = (
+REPORT, BLAME, GAMES, REPLAYS, MARKDOWN, PAGE, OUTCOMES = (
     "report.json",
     "blame.jsonl",
     "games.jsonl",
     "replays.jsonl",
     "report.md",
     "report.html",
+    "outcomes.jsonl",
 )
 
 
 def write_folder(folder: Path, report: Report, found: Found) -> None:
     """Write every file of a report; `report.json` comes last, so that a folder that has it is whole."""
+    from diagnose.flow.outcomes import outcomes_of
     from diagnose.report.to_json import json_report
     from diagnose.report.to_markdown import markdown_report
     from diagnose.traces.to_jsonl import write_jsonl
@@ -41,6 +43,7 @@ def write_folder(folder: Path, report: Report, found: Found) -> None:
     write_jsonl(folder / GAMES, found.games)
     write_jsonl(folder / BLAME, found.blames)
     write_jsonl(folder / REPLAYS, found.cases)
+    write_jsonl(folder / OUTCOMES, outcomes_of(found, report.provenance.pass_mark))
     write_bytes(folder / MARKDOWN, markdown_report(report).encode())
     write_bytes(folder / REPORT, json_report(report))
 

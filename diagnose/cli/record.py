@@ -38,7 +38,7 @@ def record(
     [dim]diagnose record queries.jsonl --pipeline pipeline.toml -o traces.jsonl[/]
     """
     from diagnose.cli.opened import pipeline_of, runner_of, scorer_of, traces_of
-    from diagnose.traces.record import recorded
+    from diagnose.traces.record import LOG_SPACE, recorded
     from diagnose.traces.to_jsonl import write_jsonl
 
     asked, _ = traces_of(queries, strict, quiet)
@@ -50,7 +50,7 @@ def record(
 
     def traces() -> Iterator[Trace]:
         with (
-            runner_of(loaded, seed, no_memo or timing, quiet) as runner,
+            runner_of(loaded, seed, no_memo or timing, quiet, LOG_SPACE) as runner,
             progress("recording", quiet) as tick,
         ):
             for done, query in enumerate(asked, 1):

@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ParamSpec
+from typing import TYPE_CHECKING, Annotated, ParamSpec, TextIO
 
 import typer
 
@@ -50,7 +50,7 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
             _fail("interrupted; stage runs so far are kept, run the same command to go on", INTERRUPTED)
         except BrokenPipeError:
             # The reader went away (`| head`): not an error, and nothing more can be written.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _silence(sys.stdout)
             raise typer.Exit(0) from None
         except (typer.Exit, typer.Abort):
             raise
@@ -77,17 +77,32 @@ def _fail(message: str, code: int, error: BaseException | None = None) -> None:
 
 
 def talk(quiet: bool = False) -> Console:
-    """The console for talk and progress: stderr."""
+    """The console for talk and progress: stderr. Talk that nobody reads any more is dropped."""
     from rich.console import Console
 
-    return Console(stderr=True, quiet=quiet, highlight=False)
+    class Talk(Console):
+        def on_broken_pipe(self) -> None:
+            _silence(sys.stderr)
+
+    return Talk(stderr=True, quiet=quiet, highlight=False)
 
 
 def paper(width: int | None = None) -> Console:
-    """The console for results: stdout."""
+    """The console for results: stdout. Raises BrokenPipeError once nobody reads them any more."""
     from rich.console import Console
 
-    return Console(width=width, highlight=False)
+    class Paper(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
+
+    return Paper(width=width, highlight=False)
+
+
+def _silence(stream: TextIO) -> None:
+    """Sends what else is written to a stream nowhere, what its buffer holds included."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def say(message: str, quiet: bool = False) -> None:

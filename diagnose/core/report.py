@@ -165,8 +165,9 @@ class Report(Whole, frozen=True, tag_field="schema", tag=REPORT_SCHEMA):
     `residual` adds up, in failures, what no repair wins back; `funnel` counts the failures that lost the
     evidence at each stage; `same_outcome` is the part of the replayed failures that fail again with nothing
     changed; `fragile` names right answers whose evidence never reached the model; `detected` counts what
-    cheap detectors saw in the log, keyed `role.mode`; `trust` is how often blame landed on faults planted
-    in this pipeline.
+    cheap detectors saw in the log, keyed `role.mode`; `retrieval` holds the mean of retrieval
+    measures over the logged lists of traces with gold passages; `trust` is how often blame landed on faults
+    planted in this pipeline.
     """
 
     n_traces: int
@@ -190,6 +191,7 @@ class Report(Whole, frozen=True, tag_field="schema", tag=REPORT_SCHEMA):
     same_outcome: float | None = None
     fragile: tuple[str, ...] = ()
     detected: dict[str, int] = {}
+    retrieval: dict[Role, dict[str, float]] = {}
     trust: Trust | None = None
     passing: PassingCheck | None = None
     skipped: tuple[str, ...] = ()

@@ -55,7 +55,8 @@ def refuse_unfaithful(pipeline: Pipeline, found: Sequence[Compared], floor: floa
     if drifted:
         raise Unfaithful(
             f"the pipeline no longer does what the log says: {'; '.join(drifted)} "
-            "(its index, settings or model changed since). Record the log again, give the pipeline it was written with, or lower --fidelity-floor"
+            "(its index, settings or model changed since). "
+            "Record the log again, give the pipeline it was written with, or lower --fidelity-floor"
         )
 
 

@@ -15,6 +15,7 @@ from diagnose.core.report import PassingCheck, Report
 from diagnose.core.stage import ROLES
 from diagnose.core.trace import Trace
 from diagnose.flow.found import Found
+from diagnose.flow.retrieval import retrieval_of
 from diagnose.replay.fidelity import fidelity_of
 from diagnose.report import build
 from diagnose.score.table import Scorer
@@ -69,6 +70,7 @@ def reported(
         funnel=summary.lost_at,
         same_outcome=_same_outcome(found),
         fragile=found.fragile,
+        retrieval=retrieval_of(found),
         detected=counted(traces, scorer.abstention),
         passing=_passing(found, scorer.pass_mark),
         skipped=tuple(problems),

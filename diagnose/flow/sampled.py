@@ -69,7 +69,8 @@ SEEDS_TRIED = 4
 
 
 def _ignored_seeds(runner: Runner, ways: Sequence[Sampled]) -> tuple[str, ...]:
-    """Whether the model takes a seed and does not heed it: prompts run again with the seed they had, past the memo."""
+    """Whether the model takes a seed and does not heed it: prompts run again with their seed, past the
+    memo."""
     ran = [(w.cells, m) for w in ways for m in w.cells.unit_of if w.cells.calls[w.cells.prompt(m)]]
     for cells, mask in ran[:SEEDS_TRIED]:
         variant = variant_of(cells.plan, mask & ~cells.bit)

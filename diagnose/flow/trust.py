@@ -17,7 +17,7 @@ from diagnose.core.stage import Given, Role, Stage, in_order
 from diagnose.core.trace import Trace
 from diagnose.core.trust import Trial, Trust
 from diagnose.flow.failing import failing_of
-from diagnose.flow.found import Progress, Scored, silent
+from diagnose.flow.found import Found, Progress, Scored, silent
 from diagnose.flow.replayed import Settings, replayed
 from diagnose.replay.memo import Memo
 from diagnose.replay.run import Meter, Runner
@@ -28,6 +28,8 @@ from diagnose.stages.faults import FAULTS, Around, Fault, faulty
 from diagnose.stats.permutation import wilson_interval
 from diagnose.traces.record import recorded
 
+Watch = Callable[[tuple[Fault, ...], Sequence[Trace], Found], None]
+"""Called after each trial with its faults, the log that they led to, and what was found."""
 LOG_REPEAT = 1_000_003
 """Added to the seed when a faulty pipeline is logged: what was logged once is not what a replay draws."""
 
@@ -88,6 +90,7 @@ def trusted(
     noise: float = 0.0,
     effort: Effort = Effort(),
     progress: Progress = silent,
+    watch: Watch | None = None,
 ) -> Trust:
     """Plant each fault or combination in the pipeline, fail, diagnose, and compare the verdicts with the
     truth.
@@ -109,7 +112,7 @@ def trusted(
     failing: dict[tuple[str, ...], set[str]] = {}
     trials = []
     for i, combination in enumerate(faults):
-        trials.append(_trial(bench, tuple(combination), earned, failing))
+        trials.append(_trial(bench, tuple(combination), earned, failing, watch))
         progress(i + 1, len(faults))
     return _summed(trials, len(labelled), len(answered), len(earned), bench)
 
@@ -192,6 +195,7 @@ def _trial(
     faults: tuple[Fault, ...],
     answered: Sequence[Trace],
     failing: dict[tuple[str, ...], set[str]],
+    watch: Watch | None,
 ) -> Trial:
     tried = list(answered)
     if len(faults) > 1:
@@ -210,6 +214,8 @@ def _trial(
     pipeline = bench.planted(faults)
     settings = Settings(effort=bench.effort, probe=False, seed=bench.seed)
     found = replayed(log, Runner(pipeline, Memo(), bench.seed), bench.scorer, settings)
+    if watch is not None:
+        watch(faults, log, found)
     return _counted(faults, pipeline, len(tried), found.blames)
 
 

@@ -74,8 +74,7 @@ class Runner:
         `repeat` numbers the repeats of a stage that is not deterministic: equal numbers share a seed across
         coalitions.
         """
-        number = None if self.steady(stage) else repeat
-        key = key_of(stage, given, number)
+        key = key_of(stage, given, self._draw(stage, repeat)[1])
         meter.count(key, stage.role)
         if (output := self.memo.get(key, stage.role)) is not None:
             return output
@@ -90,11 +89,18 @@ class Runner:
         with self._lock:
             self.executed[stage.role] = self.executed.get(stage.role, 0) + 1
         try:
-            return stage.run(given, self.seed + repeat if stage.seeded else None)
+            return stage.run(given, self._draw(stage, repeat)[0])
         except StageFailed as error:
             if key:
                 self._failed[key] = error
             raise Broken(failure_of(stage.role, error)) from error
+
+    def _draw(self, stage: Stage, repeat: int) -> tuple[int | None, str | None]:
+        """The seed a stage is given in a repeat, and what tells its runs on one input apart in the memo."""
+        number = 0 if self.steady(stage) else repeat
+        if stage.seeded:
+            return self.seed + number, f"seed {self.seed + number}"
+        return None, None if self.steady(stage) else f"repeat {number}"
 
 
 def failure_of(role: Role, error: StageFailed) -> Failure:

@@ -236,3 +236,29 @@ def modes_text(modes: Mapping[str, int]) -> str:
 def _in_order(by_role: Mapping[Role, T]) -> Sequence[tuple[Role, T]]:
     """The entries in pipeline order."""
     return [(role, by_role[role]) for role in ROLES if role in by_role]
+
+
+def trust_line(report: Report) -> str | None:
+    """How far to trust the report: what planting faults in this very pipeline found."""
+    trust = report.trust
+    if trust is None or trust.right is None or trust.right_low is None or trust.right_high is None:
+        return None
+    wrong = numbers.percent(trust.wrong or 0.0)
+    return (
+        f"How far to trust this: of {numbers.count(trust.failed)} failures from faults planted in this very "
+        f"pipeline, {numbers.percent(trust.right)} were pinned on the planted stage (95 % interval "
+        f"{numbers.percent(trust.right_low)} to {numbers.percent(trust.right_high)}), {wrong} on another."
+    )
+
+
+def detected_line(report: Report) -> str | None:
+    """What cheap detectors saw in the log, commonest first."""
+    seen = [f"{name.replace('.', ' ')} {numbers.count(n)}" for name, n in list(report.detected.items())[:8]]
+    return f"In the log by itself (suspect, not guilty): {', '.join(seen)} traces." if seen else None
+
+
+def retrieval_lines(report: Report) -> Iterator[str]:
+    """The logged lists' retrieval measures, a line a stage."""
+    for role in ROLES:
+        if measures := report.retrieval.get(role):
+            yield f"{role}: " + ", ".join(f"{name} {value:.3f}" for name, value in measures.items())

@@ -62,6 +62,8 @@ def _blocks(report: Report) -> Iterator[str]:
     yield f"### {plain(report.headline, 1000) or 'diagnose'}"
     if drift := list(phrases.drift_lines(report)):
         yield "> [!WARNING]\n" + "\n".join(f"> - {line}" for line in drift)
+    if trust := phrases.trust_line(report):
+        yield trust
     yield phrases.counts_line(report) + "".join(
         f" · {line}" for line in [phrases.levels_line(report.levels)] if line
     )
@@ -73,6 +75,8 @@ def _blocks(report: Report) -> Iterator[str]:
     yield from _undecided(report)
     yield from _right_answers(report)
     yield from _cohorts(report)
+    if logged := [line for line in (phrases.detected_line(report), *phrases.retrieval_lines(report)) if line]:
+        yield "**The log by itself**\n\n" + _bullets([plain(line) for line in logged], 0)
     if report.notes:
         yield "**Notes**\n\n" + _bullets(
             [plain(note) for note in report.notes[:NOTES]], len(report.notes) - NOTES

@@ -25,6 +25,8 @@ def text_report(report: Report, console: Console) -> None:
 
 
 def _parts(report: Report, width: int) -> Iterator[RenderableType]:
+    if trust := phrases.trust_line(report):
+        yield prose(trust)
     for line in phrases.drift_lines(report):
         yield prose(f"! {line}", "yellow")
     yield prose(flat(report.headline, 1000) or "No headline.", "bold")
@@ -39,6 +41,7 @@ def _parts(report: Report, width: int) -> Iterator[RenderableType]:
     yield from _undecided(report)
     yield from _right_answers(report)
     yield from _cohorts(report)
+    yield from _log(report)
     yield from _cost(report)
     yield from _notes(report)
     yield from _provenance(report)
@@ -203,6 +206,18 @@ def _cost(report: Report) -> Iterator[RenderableType]:
             [role, *(cells[i] or numbers.NOTHING for _, cells in known)] for i, (role, _) in enumerate(stages)
         ]
         yield table([Column("stage"), *(Column(head, "right") for head, _ in known)], rows)
+    for line in lines:
+        yield prose(line)
+
+
+def _log(report: Report) -> Iterator[RenderableType]:
+    lines = [*phrases.retrieval_lines(report)]
+    detected = phrases.detected_line(report)
+    if not lines and detected is None:
+        return
+    yield from heading("The log by itself")
+    if detected is not None:
+        yield prose(detected)
     for line in lines:
         yield prose(line)
 

@@ -244,7 +244,7 @@ def tags_of(metadata: Mapping[str, Any], distance: Any = None) -> dict[str, str]
     """The plain values of a passage's metadata. A distance is one of them and no score: lower is better."""
     tags: dict[str, str] = {}
     for key, value in metadata.items():
-        if key in TEXT_KEYS or len(tags) >= MAX_TAGS:
+        if key in TEXT_KEYS or key in SCORE_KEYS or len(tags) >= MAX_TAGS:
             continue
         if isinstance(value, str | bool) or is_number(value):
             text = str(value)

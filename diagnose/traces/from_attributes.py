@@ -27,6 +27,11 @@ LEAST_VARIABLE = 12
 """Characters below which a named text in an output is too short to be a context."""
 MAX_TEXT = 4_000_000
 """Characters of one text that are kept; the rest is cut and noted."""
+USAGE_KEYS = ("usage", "usage_metadata", "token_usage", "tokenUsage")
+ASKED_KEYS = ("input_tokens", "prompt_tokens", "input", "promptTokens", "prompt")
+ANSWERED_KEYS = ("output_tokens", "completion_tokens", "output", "completionTokens", "completion")
+OF_FRAMEWORKS = ("ls_", "lc_", "langgraph_", "__")
+"""Beginnings of metadata that frameworks add by themselves."""
 ACCEPTED = ("accept", "accepted", "passed", "pass", "valid", "is_valid", "allowed", "safe", "is_safe", "approved")
 BLOCKED = ("blocked", "flagged", "rejected", "triggered")
 
@@ -62,8 +67,9 @@ def span_of(
     given_in, put_out = unwrapped(listed.first(names.INPUT)), unwrapped(listed.first(names.OUTPUT))
     given = _given(listed, given_in, role)
     prompt = _prompt(listed, events, given_in) if role == "model" else ()
-    text, told = _text(listed, events, put_out, role)
-    usage = _usage(listed)
+    cited = _cited(listed, events, put_out, role, given or ())
+    text, told = _text(listed, events, None if cited is not None else put_out, role)
+    usage = _usage(listed, put_out if role == "model" else None)
     return Span(
         trace_id=head.trace_id,
         span_id=head.span_id,
@@ -76,7 +82,7 @@ def span_of(
         query=_clean(listed.first(names.QUERY)) or (None if role in ("model", "embedding") else query_in(given_in)),
         history=history_in(given_in) if isinstance(given_in, Mapping | list) else (),
         given=given,
-        cited=_cited(listed, events, put_out, role, given or ()),
+        cited=cited,
         prompt=_cut_turns(prompt, account),
         variables=_variables(listed, given_in, put_out, role),
         text=_cut(text, account),
@@ -104,7 +110,7 @@ def kind_of(flat: Mapping[str, Any], events: Iterable[Event] = ()) -> tuple[Kind
         word = value.strip('"')
         kind = kinds.get(word.lower(), "unknown")
         if kind in names.SPECIFIC:
-            return kind, word, _tool(attribute)
+            return kind, word, _tool("gen_ai" if "gen_ai.operation.name" in flat else attribute)
         if fallback is None or (fallback[0] == "unknown" and kind != "unknown"):
             fallback = (kind, word, _tool(attribute))
     component = flat.get(names.HAYSTACK_TYPE)
@@ -244,15 +250,32 @@ def _variables(listed: Listed, given_in: Any, put_out: Any, role: Kind) -> dict[
     return found if role not in ("retriever", "ranker", "embedding") else {}
 
 
-def _usage(listed: Listed) -> tuple[int | None, int | None]:
+def _usage(listed: Listed, put_out: Any) -> tuple[int | None, int | None]:
     usage = unwrapped(listed.first(names.USAGE))
-    inside = usage if isinstance(usage, Mapping) else {}
+    inside = usage if isinstance(usage, Mapping) else usage_in(put_out)
     asked = listed.first(names.PROMPT_TOKENS)
     answered = listed.first(names.COMPLETION_TOKENS)
     return (
-        count(asked if asked is not None else inside.get("input_tokens", inside.get("input"))),
-        count(answered if answered is not None else inside.get("output_tokens", inside.get("output"))),
+        count(asked if asked is not None else _first_of(inside, ASKED_KEYS)),
+        count(answered if answered is not None else _first_of(inside, ANSWERED_KEYS)),
     )
+
+
+def usage_in(value: Any, depth: int = 0) -> Mapping[str, Any]:
+    """The object with token counts in a model's output, {} where there is none."""
+    if isinstance(value, list) and value:
+        return usage_in(value[0], depth + 1)
+    if not isinstance(value, Mapping) or depth > 4:
+        return {}
+    for key in USAGE_KEYS:
+        if isinstance(found := value.get(key), Mapping):
+            return found
+    inner = (value.get(key) for key in ("meta", "_meta", "replies", "llm_output", "response_metadata", "generations"))
+    return next((found for item in inner if (found := usage_in(item, depth + 1))), {})
+
+
+def _first_of(item: Mapping[str, Any], keys: Sequence[str]) -> Any:
+    return next((item[key] for key in keys if item.get(key) is not None), None)
 
 
 def count(value: Any) -> int | None:
@@ -327,7 +350,9 @@ def _tags(listed: Listed) -> dict[str, str]:
     stated = unwrapped(listed.first(names.METADATA))
     for source in (stated, listed.metadata):
         if isinstance(source, Mapping):
-            tags.update({name: text for name, text in (tags_of(source) or {}).items() if name not in tags})
+            for name, text in (tags_of(source) or {}).items():
+                if not name.startswith(OF_FRAMEWORKS):
+                    tags.setdefault(name, text)
     return tags
 
 

@@ -215,7 +215,11 @@ class _Unit:
         if call is None:
             if said is None:
                 return None
-            self.account.note("no model call in the trace: its own output is the answer", self.trace_id)
+            if self.nodes:
+                what = "no model call in the trace: its own output is the answer"
+            else:
+                what = f"traces listed without spans, question and answer only{_hint(self.forest.whole)}"
+            self.account.note(what, self.trace_id)
             return Step("model", Answer(said))
         text = call.text
         if text is None or (said and said != text and said.strip() in text):
@@ -303,7 +307,7 @@ def _bare(passages: Sequence[Passage]) -> tuple[Passage, ...]:
 
 def _as_fed(passages: tuple[Passage, ...], ranked: Sequence[Held]) -> tuple[Passage, ...]:
     """Merged lists in the order in which the ranker was given them, where its input is the same passages."""
-    given = [item.id for item in (ranked[0].node.span.given or ())] if ranked else []
+    given = [item.id or "" for item in (ranked[0].node.span.given or ())] if ranked else []
     by_id = {passage.id: passage for passage in passages}
     return tuple(by_id[name] for name in given) if given and set(given) == set(by_id) else passages
 

@@ -19,6 +19,8 @@ INSIDE: dict[str, str] = {
     "verifier": "inside the verifier",
 }
 """Kinds whose own model calls are part of them."""
+PROMPT_PART = 0.8
+"""The part of a later prompt that a text must make up to be that prompt's template filled in."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,8 @@ def _is_template(call: Call, calls: Sequence[Call], became: dict[int, str]) -> b
     if not text or call.outer.span.model:
         return False
     for later in calls:
-        if later.outer.enter > call.outer.enter and any(text in turn.content for turn in later.prompt):
+        is_later = later.outer.enter > call.outer.enter
+        if is_later and any(text in t.content and len(text) >= PROMPT_PART * len(t.content) for t in later.prompt):
             became[call.outer.enter] = "fills in the prompt"
             return True
     return False

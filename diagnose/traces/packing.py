@@ -26,18 +26,21 @@ class Packed(NamedTuple):
 def packed_by(nodes: Sequence[Node], call: Call | None, passages: Sequence[Passage]) -> Packed | None:
     """The context: of all texts before the answer the one that holds most passages, and the shortest of those.
 
-    The shortest, since the prompt holds the context too, with the question and the instructions around it.
+    The shortest, since the prompt holds the context too, with the question and the instructions around it; of
+    spans that put out the same text, the one that did so first. Of a whole prompt, the part with the passages.
     """
     whole = {passage.id: len(passage.text) for passage in passages}
     best: Packed | None = None
-    rank = (0, 0, 0)
+    rank = (0, 0, 0, 0)
+    read = {turn.content for turn in call.prompt} if call else set()
     seen: dict[str, tuple[Piece, ...]] = {}
     for node, text in _candidates(nodes, call):
         if text not in seen:
             seen[text] = pieces_of(passages, text)
         pieces = seen[text]
-        if pieces and (found := (len(pieces), -len(text), node.enter)) > rank:
-            best, rank = _packed(text, pieces, node, whole), found
+        if pieces and (found := (len(pieces), -len(text), -node.leave, node.enter)) > rank:
+            is_prompt = node.span.kind == "prompt" or text in read
+            best, rank = _packed(context_around(text, pieces) if is_prompt else text, pieces, node, whole), found
     in_prompt = _from_prompt(call, passages, whole) if call else None
     if best is None or (in_prompt and len(in_prompt.context.passages) > rank[0]):
         return in_prompt
@@ -50,7 +53,7 @@ def _candidates(nodes: Sequence[Node], call: Call | None) -> Iterator[tuple[Node
     for node in nodes:
         span = node.span
         around = call is not None and node.holds(call.outer)
-        if span.kind in NEVER or (call is not None and node.enter > call.outer.leave):
+        if span.kind in NEVER or (call is not None and node.enter >= call.outer.leave):
             continue
         own = span.text if span.kind != "model" and not around else None
         texts = [*span.variables.values(), *([own] if own else [])] if not around or span.kind == "model" else []

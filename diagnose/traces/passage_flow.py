@@ -72,7 +72,7 @@ def flow_of(nodes: Iterable[Node], ids: PassageIds, account: Account) -> Flow:
             flow.retrieved.append(held)
             flow.became[node.enter] = "retriever"
         elif held.passages:
-            _unmarked(flow, held, account)
+            _unmarked(flow, held, ids, account)
     return flow
 
 
@@ -115,6 +115,10 @@ def _around(flow: Flow, held: Held, inside: list[Held], account: Account) -> Non
     relation = relation_of(pool, held.passages)
     if relation == "same" or not span.cited:
         flow.became[node.enter] = "around its stages"
+        if span.kind == "retriever" and len(inside) == 1 and relation == "same" and not (ranked or compressed):
+            # One retriever in two spans: the outer is the one its framework shows to the user.
+            flow.retrieved = [held if item is inside[0] else item for item in flow.retrieved]
+            flow.became[node.enter], flow.became[inside[0].node.enter] = "retriever", "the same retriever"
     elif relation == "choice":
         flow.ranked = [item for item in flow.ranked if item not in ranked]
         flow.ranked.append(held)
@@ -135,10 +139,14 @@ def _around(flow: Flow, held: Held, inside: list[Held], account: Account) -> Non
         flow.became[node.enter] = "retriever"
 
 
-def _unmarked(flow: Flow, held: Held, account: Account) -> None:
+def _unmarked(flow: Flow, held: Held, ids: PassageIds, account: Account) -> None:
     """A span of no such kind whose output is passages all the same."""
     node, span = held.node, held.node.span
-    if not flow.retrieved:
+    given = _passages(span.given, ids, flow) if span.given else ()
+    if not flow.retrieved and given and relation_of(given, held.passages) in ("choice", "shorter"):
+        flow.retrieved.append(Held(node, given, "its input"))
+        account.note("retriever's output taken from the input of the span after it", span.trace_id)
+    elif not flow.retrieved:
         flow.retrieved.append(held)
         flow.became[node.enter] = "retriever"
         account.note("spans of another kind whose output is passages: taken for the retriever", span.trace_id)

@@ -11,6 +11,12 @@ from diagnose.core.stage import Failure, Role
 from diagnose.core.trace import Outcome, Provenance, Step, Trace, Usage
 from diagnose.replay.run import Broken, Meter, Runner, State, advance
 
+LOG_SPACE = "log/"
+"""The space of the memo that recording keeps its runs in: a replay that was answered with the logged run itself
+would find every stage faithful and deterministic."""
+LOG_REPEAT = 1_000_003
+"""The repeat that is logged, of stages that are not deterministic: none that a replay makes."""
+
 Clock = Callable[[], float]
 """Seconds, from any start; only differences count."""
 
@@ -39,7 +45,7 @@ def recorded(
         assert stage is not None
         started = clock() if clock else 0.0
         try:
-            state = advance(runner, state, stage, meter)
+            state = advance(runner, state, stage, meter, LOG_REPEAT)
         except Broken as broken:
             return Recorded(_traced(query, tuple(steps), None, pipeline), broken.failure)
         elapsed_s = clock() - started if clock else None

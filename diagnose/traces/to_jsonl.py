@@ -15,6 +15,7 @@ import msgspec
 from diagnose.core.artifact import Frozen
 from diagnose.core.blame import BLAME_SCHEMA, Blame
 from diagnose.core.game import GAME_SCHEMA, Game
+from diagnose.core.outcome import OUTCOME_SCHEMA, TraceOutcome
 from diagnose.core.replay import REPLAY_SCHEMA, Case
 from diagnose.core.trace import TRACE_SCHEMA, Trace
 from diagnose.errors import UsageError, visible
@@ -26,12 +27,13 @@ SCHEMAS: dict[type[Frozen], str] = {
     Game: GAME_SCHEMA,
     Blame: BLAME_SCHEMA,
     Case: REPLAY_SCHEMA,
+    TraceOutcome: OUTCOME_SCHEMA,
 }
 
 _ENCODER = msgspec.json.Encoder()
 
 
-def encode_line(value: Trace | Game | Blame | Case) -> bytes:
+def encode_line(value: Trace | Game | Blame | Case | TraceOutcome) -> bytes:
     """The value as one line of JSON, newline included, `schema` first.
 
     NaN and infinities, which JSON does not have, are written as null; lone surrogates as U+FFFD.
@@ -43,7 +45,7 @@ def encode_line(value: Trace | Game | Blame | Case) -> bytes:
     return f'{{"schema":"{SCHEMAS[type(value)]}",'.encode() + body[1:] + b"\n"
 
 
-def write_jsonl(path: Path | str, values: Iterable[Trace | Game | Blame | Case]) -> int:
+def write_jsonl(path: Path | str, values: Iterable[Trace | Game | Blame | Case | TraceOutcome]) -> int:
     """Writes the values, one a line, and returns how many there were.
 
     The file appears whole or not at all (a temporary file beside it is renamed over it); `-` is standard

@@ -43,7 +43,9 @@ def _environment() -> Environment:
         amount=numbers.amount,
         count=numbers.count,
     )
-    environment.globals.update(n=numbers, phrases=phrases, ROLES=ROLES)
+    environment.globals.update(
+        n=numbers, phrases=phrases, STAGES=STAGE_COLOURS, OTHER=NO_STAGE, LIGHT=LIGHT_PAGE, DARK=DARK_PAGE
+    )
     return environment
 
 
@@ -55,7 +57,7 @@ def stage_class(name: str) -> str:
 @lru_cache(maxsize=1)
 def style() -> str:
     """The style sheet, with the colour of every role."""
-    return drawn("style.css.j2", stages=STAGE_COLOURS, none=NO_STAGE, light=LIGHT_PAGE, dark=DARK_PAGE)
+    return drawn("style.css.j2")
 
 
 def script(name: str) -> str:

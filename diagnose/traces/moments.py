@@ -1,0 +1,67 @@
+"""Times and ids as tracing tools write them."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+_HEX = re.compile(r"[0-9a-fA-F]+")
+_NO_PARENT = frozenset({"", "0" * 16, "0" * 32})
+_ID_CHARACTERS = {24: 16, 12: 8}
+"""Base64 lengths of ids, and the bytes in them."""
+
+
+def as_ns(value: Any) -> int:
+    """A time as nanoseconds since 1970; 0 where there is none.
+
+    Texts are ISO 8601 or digits; numbers are seconds, milliseconds, microseconds or nanoseconds by their size.
+    """
+    if isinstance(value, str):
+        if value.isdigit():
+            value = int(value) if len(value) <= 20 else 0
+        else:
+            return _from_iso(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value or math.isinf(value):
+        return 0
+    size = abs(value)
+    for most, scale in ((1e11, 1_000_000_000), (1e14, 1_000_000), (1e17, 1_000)):
+        if size < most:
+            return int(value * scale)
+    return int(value) if size < 1e20 else 0
+
+
+def _from_iso(text: str) -> int:
+    try:
+        at = datetime.fromisoformat(text.strip().replace(" UTC", "+00:00"))
+    except ValueError:
+        return 0
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=UTC)
+    since = at - datetime(1970, 1, 1, tzinfo=UTC)
+    return ((since.days * 86400 + since.seconds) * 1_000_000 + since.microseconds) * 1000
+
+
+def hex_id(value: Any) -> str:
+    """A trace or span id in small hexadecimal letters, out of hex (`0x…`, capitals) or base64; else as it is."""
+    if not isinstance(value, str):
+        return str(value) if isinstance(value, int) and not isinstance(value, bool) else ""
+    text = value.strip().removeprefix("0x")
+    if _HEX.fullmatch(text):
+        return text.lower()
+    if (n_bytes := _ID_CHARACTERS.get(len(text))) is not None:
+        try:
+            raw = base64.b64decode(text, validate=True)
+        except (binascii.Error, ValueError):
+            return text
+        return raw.hex() if len(raw) == n_bytes else text
+    return text
+
+
+def parent_id(value: Any) -> str | None:
+    """A parent's id, None for the ways to say that there is none."""
+    found = hex_id(value)
+    return None if found in _NO_PARENT else found

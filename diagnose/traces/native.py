@@ -1,0 +1,49 @@
+"""Whether a file is a log in our own format: such a file is read line by line and never gathered."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import msgspec
+
+from diagnose.errors import BadInput
+from diagnose.traces.lines import PEEK_BYTES, STDIN, Limits, Meter, opened, source_name, translated
+from diagnose.traces.sniff import format_of
+
+_STARTS = re.compile(rb'\s*\{\s*"(?:schema"\s*:\s*"diagnose\.|trace_id"\s*:\s*"[^"]*"\s*,\s*"(?:query|steps)")')
+OURS = frozenset({"trace_id", "steps", "query", "schema"})
+
+
+def is_native(path: Path | str, limits: Limits) -> bool:
+    """Whether the first line of a file is one of ours, or like one that went wrong.
+
+    Standard input can be looked at only as far as it is buffered. What is missing or unreadable is ours: the
+    reader of our format says so best.
+    """
+    source = source_name(path)
+    try:
+        with opened(path, source) as stream, translated(source):
+            if str(path) == STDIN:
+                start = stream.file.peek(PEEK_BYTES) if hasattr(stream.file, "peek") else b""
+                return _is_ours(start.partition(b"\n")[0].removeprefix(b"\xef\xbb\xbf"), start)
+            meter = Meter(stream, source, limits)
+            line = meter.line()
+            while line.isspace():
+                line = meter.line()
+            return _is_ours(line.removeprefix(b"\xef\xbb\xbf"), line)
+    except BadInput:
+        return True
+
+
+def _is_ours(line: bytes, start: bytes) -> bool:
+    if not start or _STARTS.match(start):
+        return True
+    try:
+        value = msgspec.json.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return not line.lstrip().startswith((b"{", b"["))
+    if not isinstance(value, dict):
+        return not isinstance(value, list)
+    found = format_of(value)
+    return found == "diagnose" or (found is None and not OURS.isdisjoint(value))
