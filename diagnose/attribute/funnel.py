@@ -9,7 +9,6 @@ from diagnose.core.blame import FunnelStep
 from diagnose.core.stage import Role
 from diagnose.score.label import Label
 
-
 ANSWERING: tuple[Role, ...] = ("model", "verifier")
 """The roles whose step in a funnel says whether the answer was right."""
 
@@ -41,8 +40,10 @@ def funnel_of(
 
 
 def lost_at(funnel: Sequence[FunnelStep]) -> Role | None:
-    """The first stage at which the evidence went in and did not come out, or None where that cannot be told: of a
-    wrong answer where nobody knows whether the evidence was there before it."""
+    """The first stage at which the evidence went in and did not come out.
+
+    None where that cannot be told: of a wrong answer where nobody knows whether the evidence was there before it.
+    """
     seen = False
     for step in funnel:
         if step.evidence is False:

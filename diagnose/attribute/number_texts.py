@@ -41,6 +41,8 @@ PLACES: dict[str, str] = {
     "PassingCheck": "report.passing",
     "RunProvenance": "report.provenance",
     "StageIdentity": "report.provenance.stages",
+    "Trust": "report.trust",
+    "Trial": "report.trust.trials",
 }
 """By the name of a type, what the keys of its fields in `NUMBERS` begin with."""
 

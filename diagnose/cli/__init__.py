@@ -9,6 +9,7 @@ import typer
 from diagnose import __version__
 from diagnose.cli.attribute import attribute
 from diagnose.cli.check import check
+from diagnose.cli.convert import convert
 from diagnose.cli.demo import demo
 from diagnose.cli.explain import explain
 from diagnose.cli.record import record
@@ -29,6 +30,7 @@ START, LINE, REVIEW = "Start here", "The line", "Review"
 app.command(rich_help_panel=START)(demo)
 app.command(rich_help_panel=START)(check)
 app.command(rich_help_panel=START)(explain)
+app.command(rich_help_panel=LINE)(convert)
 app.command(rich_help_panel=LINE)(record)
 app.command(rich_help_panel=LINE)(run)
 app.command(rich_help_panel=LINE)(attribute)

@@ -27,38 +27,42 @@ if TYPE_CHECKING:
     from diagnose.flow import Found
 
 
+Metric = Annotated[str | None, typer.Option(help="Metric that judges answers; see `explain metrics`.")]
+PassMark = Annotated[
+    float | None, typer.Option("--pass", min=0.0, max=1.0, help="Score from which on a trace passes.")
+]
+Alpha = Annotated[
+    float,
+    typer.Option(min=0.0001, max=0.5, help="Probability of a wrong verdict that is borne, per failure."),
+]
+MaxCalls = Annotated[
+    int | None, typer.Option(min=1, help="Model calls to spend on repeats, over all failures.")
+]
+MaxCallsPerTrace = Annotated[int, typer.Option(min=1, help="Model calls to spend on one failure.")]
+FidelityFloor = Annotated[
+    float, typer.Option(min=0.0, max=1.0, help="Refuse blame (exit 4) where a stage repeats less of its log.")
+]
+Passing = Annotated[
+    int, typer.Option(min=0, help="Replay so many right answers under each repair too, for net gains.")
+]
+Probe = Annotated[
+    bool, typer.Option(help="Run ablations that tell how a convicted model fails (1 to 4 model calls each).")
+]
+
+
 @guarded
 def run(
     traces: Annotated[Path, typer.Argument(help="A trace log; - for stdin.")],
     pipeline: PipelineFile = None,
     output: OutFolder = Path("reports/latest"),
-    metric: Annotated[
-        str | None, typer.Option(help="Metric that judges answers; see `explain metrics`.")
-    ] = None,
-    pass_mark: Annotated[
-        float | None, typer.Option("--pass", min=0.0, max=1.0, help="Score from which on a trace passes.")
-    ] = None,
-    alpha: Annotated[
-        float,
-        typer.Option(min=0.0001, max=0.5, help="Probability of a wrong verdict that is borne, per failure."),
-    ] = 0.01,
-    max_calls: Annotated[
-        int | None, typer.Option(min=1, help="Model calls to spend on repeats, over all failures.")
-    ] = None,
-    max_calls_per_trace: Annotated[
-        int, typer.Option(min=1, help="Model calls to spend on one failure.")
-    ] = 12,
-    fidelity_floor: Annotated[
-        float,
-        typer.Option(min=0.0, max=1.0, help="Refuse blame (exit 4) where a stage repeats less of its log."),
-    ] = 0.8,
-    passing: Annotated[
-        int, typer.Option(min=0, help="Replay so many right answers under each repair too, for net gains.")
-    ] = 0,
-    probe: Annotated[
-        bool,
-        typer.Option(help="Run ablations that tell how a convicted model fails (1 to 4 model calls each)."),
-    ] = True,
+    metric: Metric = None,
+    pass_mark: PassMark = None,
+    alpha: Alpha = 0.01,
+    max_calls: MaxCalls = None,
+    max_calls_per_trace: MaxCallsPerTrace = 12,
+    fidelity_floor: FidelityFloor = 0.8,
+    passing: Passing = 0,
+    probe: Probe = True,
     seed: Seed = 0,
     strict: Strict = False,
     no_memo: NoMemo = False,

@@ -25,19 +25,26 @@ class Corpus(Protocol):
 
 @dataclass(frozen=True)
 class ScoreSettings:
-    """The `[score]` table: which metric judges answers and from which worth on a trace passes."""
+    """The `[score]` table: which metric judges answers and from which worth on a trace passes.
+
+    `abstention_worth` (0 to 1) is what an abstention is worth where a right answer (worth 1) was to be had,
+    `wrong_cost` (0 or more) what a wrong answer costs.
+    """
 
     metric: str = "contains"
     pass_mark: float = PASS_MARK
     options: Mapping[str, object] = field(default_factory=dict)
+    abstention_worth: float = 0.0
+    wrong_cost: float = 0.0
 
 
 @dataclass(frozen=True)
 class Pipeline:
     """Stages in role order, at most one per role, ending in an answer.
 
-    `routes` maps a route's name to the stages it overrides, already built with its settings; `route_costs`
-    gives the order from cheapest to dearest. `abstention` is what is said when a verifier blocks.
+    `routes` maps a route's name to the stages it overrides, already built with its settings, from cheapest to
+    dearest; `route_costs` holds the declared cost of each (0 or more, in the user's own unit), and is empty
+    where none is declared. `abstention` is what is said when a verifier blocks.
     """
 
     name: str
@@ -46,6 +53,7 @@ class Pipeline:
     score: ScoreSettings = ScoreSettings()
     abstention: str = ABSTENTION
     routes: Mapping[str, Mapping[Role, Stage]] = field(default_factory=dict)
+    route_costs: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def roles(self) -> tuple[Role, ...]:

@@ -17,11 +17,10 @@ from diagnose.core.report import Interval
 from diagnose.core.stage import Role
 from diagnose.core.swap import Swaps, SwapShare, SwapTrace
 from diagnose.core.trace import Trace
-from diagnose.errors import BadInput, StageFailed, UsageError
+from diagnose.errors import BadInput, StageFailed, UsageError, visible
 from diagnose.flow.found import Progress, silent
 from diagnose.replay.memo import Memo
 from diagnose.score.table import Scorer
-from diagnose.stages.failure import one_line
 from diagnose.stats.bootstrap import cluster_sums, percentile_interval
 
 Floats = NDArray[np.float64]
@@ -84,7 +83,7 @@ def _notes(done: Sequence[Swapped], bench: Bench) -> tuple[str, ...]:
     notes = []
     failures = [one.failure for one in done if one.failure is not None]
     if failures:
-        reasons = dict.fromkeys(one_line(f"{f.role} {f.reason}") for f in failures)
+        reasons = dict.fromkeys(visible(f"{f.role} {f.reason}"[:200]) for f in failures)
         told = "; ".join(list(reasons)[:SHOWN_REASONS])
         notes.append(f"{len(failures)} of {len(done)} traces left out, because a stage failed: {told}")
     if unlabelled := sum(one.game is None and one.failure is None for one in done):

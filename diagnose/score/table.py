@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from math import inf
 from typing import Literal
 
 import msgspec
@@ -21,7 +22,7 @@ from diagnose.score.lenient import lenient_pass
 from diagnose.score.retrieval import is_measure, retrieval_score
 from diagnose.score.tokens import normalised
 
-SCORING_VERSION = 1
+SCORING_VERSION = 2
 """Goes up whenever a metric may give another score for the same texts, so that remembered ones go."""
 NO_ANSWERS = "the label has no answers"
 
@@ -166,29 +167,53 @@ def metric(name: str) -> Metric:
 
 @dataclass(frozen=True)
 class Scorer:
-    """Judges answers by one metric. Built from a pipeline's `[score]` table; a wrong one is a UsageError."""
+    """Judges answers by one metric. Built from a pipeline's `[score]` table; a wrong one is a UsageError.
+
+    `abstention_worth` (a, 0 to 1) and `wrong_cost` (k, 0 or more) say what abstaining is worth beside a right
+    answer (1) and a wrong one (−k). On the scale of 0 to 1 on which scores are, a wrong answer stays 0, a
+    right one 1, and an abstention is worth `declined` = (a + k) / (1 + k).
+    """
 
     metric: str = "contains"
     pass_mark: float = PASS_MARK
     options: Mapping[str, object] = field(default_factory=dict)
     abstention: str = ABSTENTION
+    abstention_worth: float = 0.0
+    wrong_cost: float = 0.0
 
     def __post_init__(self) -> None:
         _check_metric(self.metric)
         _check_pass_mark(self.pass_mark)
+        _check_worths(self.abstention_worth, self.wrong_cost)
         _check_options(METRICS[self.metric], self.options)
 
     @classmethod
     def from_settings(cls, settings: ScoreSettings, abstention: str = ABSTENTION) -> Scorer:
         """The scorer of a pipeline."""
-        return cls(settings.metric, settings.pass_mark, settings.options, abstention)
+        return cls(
+            settings.metric,
+            settings.pass_mark,
+            settings.options,
+            abstention,
+            settings.abstention_worth,
+            settings.wrong_cost,
+        )
+
+    @property
+    def declined(self) -> float:
+        """What an abstention scores where an answer was to be had, 0 to 1.
+
+        >>> Scorer().declined, Scorer(abstention_worth=0.25).declined, Scorer(wrong_cost=1.0).declined
+        (0.0, 0.25, 0.5)
+        """
+        return (self.abstention_worth + self.wrong_cost) / (1.0 + self.wrong_cost)
 
     def score(self, answer: str, gold: Gold) -> Score:
         """How right the answer is.
 
         Of a question labelled unanswerable: 1 where the answer abstains or is one of the label's answers,
-        else 0. Of any other: the metric's score, whether it abstains or not; undefined where the label has
-        no answers.
+        else 0. Of any other: the metric's score, for an abstention `declined` where that is more; undefined
+        where the label has no answers.
         """
         if not gold.answerable:
             said = normalised(answer)
@@ -196,7 +221,11 @@ class Scorer:
             return Score(float(listed or abstains(answer, self.abstention)))
         if not gold.answers:
             return Score(None, NO_ANSWERS)
-        return METRICS[self.metric].function(answer, gold.answers, **self.options)
+        found = METRICS[self.metric].function(answer, gold.answers, **self.options)
+        worth = self.declined
+        if found.value is None or found.value >= worth or not abstains(answer, self.abstention):
+            return found
+        return Score(worth)
 
     def passes(self, score: float) -> bool:
         """Whether a score (0 to 1) reaches the pass mark."""
@@ -213,7 +242,8 @@ class Scorer:
     def fingerprint(self) -> str:
         """Changes whenever a score might: the version of the metrics, the settings, the abstention text."""
         options = METRICS[self.metric].options | dict(self.options)
-        identity = (SCORING_VERSION, self.metric, float(self.pass_mark), options, self.abstention)
+        worths = (float(self.abstention_worth), float(self.wrong_cost))
+        identity = (SCORING_VERSION, self.metric, float(self.pass_mark), options, self.abstention, worths)
         return hashlib.sha256(msgspec.json.encode(identity, order="deterministic")).hexdigest()[:16]
 
 
@@ -227,6 +257,14 @@ def _check_metric(name: str) -> None:
 def _check_pass_mark(value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0.0 < value <= 1.0:
         raise UsageError(f"[score] pass: expected a number above 0 and up to 1, found {quoted(value)}")
+
+
+def _check_worths(abstention_worth: object, wrong_cost: object) -> None:
+    for name, value, most in (("abstention_worth", abstention_worth, 1.0), ("wrong_cost", wrong_cost, inf)):
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not (number and 0.0 <= value <= most and value != inf):  # type: ignore[operator]
+            limits = "from 0 to 1" if most == 1.0 else "of 0 or more"
+            raise UsageError(f"[score] {name}: expected a number {limits}, found {quoted(value)}")
 
 
 def _check_options(known: Metric, options: Mapping[str, object]) -> None:

@@ -42,6 +42,7 @@ STEADY_FAILURES = 3
 RequestTimeout = Annotated[float, msgspec.Meta(gt=0, le=3600)]
 Retries = Annotated[int, msgspec.Meta(ge=0, le=10)]
 Concurrency = Annotated[int, msgspec.Meta(ge=1, le=256)]
+Header = Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9-]+$")]
 INCIDENTAL = ("request_timeout_s", "retries", "concurrency", "key_env", "key_header")
 """Settings that change how an endpoint is asked and not what it answers."""
 

@@ -45,6 +45,7 @@ def load_pipeline(path: Path | str, environ: Mapping[str, str] | None = None) ->
         score=_score(_table(document, "score", path.name), f"{path.name} [score]"),
         abstention=site.abstention,
         routes={name: _route(name, tables, document, site) for name in site.routes},
+        route_costs=_route_costs(document, path.name),
     )
 
 
@@ -109,13 +110,19 @@ def _counting_as(site: Site, model: Stage) -> Site:
 
 
 def _route_names(document: Table, file: str) -> tuple[str, ...]:
-    """The declared routes, cheapest first."""
+    """The declared routes, cheapest first; as declared where no cost is."""
+    costs = _route_costs(document, file)
+    return tuple(sorted(_table(document, "routes", file), key=lambda name: costs.get(name, 0.0)))
+
+
+def _route_costs(document: Table, file: str) -> dict[str, float]:
+    """The cost of each declared route; {} where none has one."""
     routes = _table(document, "routes", file)
     costs = {name: _cost(_table(routes, name, file, "routes."), f"{file} [routes.{name}]") for name in routes}
     without = [name for name, cost in costs.items() if cost is None]
     if without and len(without) < len(costs):
         raise UsageError(f"{file} [routes.{without[0]}] cost: missing; every route has one, or none has")
-    return tuple(sorted(costs, key=lambda name: costs[name] or 0.0))
+    return {name: cost for name, cost in costs.items() if cost is not None}
 
 
 def _cost(route: Table, where: str) -> float | None:
@@ -153,8 +160,13 @@ def _score(table: Table, where: str) -> ScoreSettings:
     pass_mark = reserved(table, "pass", float, where)
     if pass_mark is not None and not 0 <= pass_mark <= 1:
         raise UsageError(f"{where} pass: expected a number from 0 to 1, found {pass_mark:g}")
-    options = {key: value for key, value in table.items() if key not in ("metric", "pass")}
-    given = {"metric": metric, "pass_mark": pass_mark}
+    given = {
+        "metric": metric,
+        "pass_mark": pass_mark,
+        "abstention_worth": reserved(table, "abstention_worth", float, where),
+        "wrong_cost": reserved(table, "wrong_cost", float, where),
+    }
+    options = {key: value for key, value in table.items() if key not in ("pass", *given)}
     return ScoreSettings(**{k: v for k, v in given.items() if v is not None}, options=options)  # type: ignore[arg-type]
 
 

@@ -72,7 +72,7 @@ def openai_chat(
     body: dict[str, object] | None = None,
     omit: tuple[str, ...] = (),
     key_env: str = "OPENAI_API_KEY",
-    key_header: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9-]+$")] = "Authorization",
+    key_header: endpoint.Header = "Authorization",
     request_timeout_s: RequestTimeout = 60.0,
     retries: Retries = 4,
     concurrency: Concurrency = 4,

@@ -35,7 +35,17 @@ Columns = Mapping[str, tuple[str, ...]]
 """For each target the columns it may stand in, the most telling first; `a.b` looks into an object."""
 
 ALIASES: Columns = {
-    "trace_id": ("trace_id", "query_id", "query-id", "question_id", "qid", "id", "_id", "example_id", "task_id"),
+    "trace_id": (
+        "trace_id",
+        "query_id",
+        "query-id",
+        "question_id",
+        "qid",
+        "id",
+        "_id",
+        "example_id",
+        "task_id",
+    ),
     "query": (
         *("user_input", "question", "query", "input", "user_query", "user_question", "query_text", "prompt"),
         *("vars.query", "vars.question", "vars.input"),
@@ -54,7 +64,14 @@ ALIASES: Columns = {
     "context": ("packed_context", "prompt_context", "context_text", "context"),
     "gold.answers": (
         *("reference", "ground_truth", "ground_truths", "gt_answer", "expected_output", "expectedOutput"),
-        *("expected_answer", "expected_response", "expected", "reference_answer", "gold_answer", "gold_answers"),
+        *(
+            "expected_answer",
+            "expected_response",
+            "expected",
+            "reference_answer",
+            "gold_answer",
+            "gold_answers",
+        ),
         *("answers", "correct_answer", "ideal", "target"),
     ),
     "gold.passages": ("reference_contexts", "gold_contexts", "gold_passages", "positive_passages"),
@@ -143,7 +160,9 @@ def parse_mapping(texts: list[str]) -> dict[str, str]:
         target, equals, column = text.strip().partition("=")
         if not equals or not column or not (target in TARGETS or target.startswith(TAG)):
             known = ", ".join(TARGETS)
-            raise UsageError(f"--map: expected TARGET=COLUMN with a target of {known} or tags.NAME, found {quoted(text)}")
+            raise UsageError(
+                f"--map: expected TARGET=COLUMN with a target of {known} or tags.NAME, found {quoted(text)}"
+            )
         mapping[target] = column
     return mapping
 

@@ -27,7 +27,10 @@ NESTED = frozenset(
 )
 """Lists of objects that hold lists of spans themselves."""
 TAKEN_APART = frozenset(
-    {*("spans", "data", "traces", "runs", "observations", "results", "post", "patch"), *("testCases", "samples")}
+    {
+        *("spans", "data", "traces", "runs", "observations", "results", "post", "patch"),
+        *("testCases", "samples"),
+    }
 )
 """Lists whose entries stand for themselves."""
 BOM = b"\xef\xbb\xbf"
@@ -73,7 +76,9 @@ def _read(path: Path | str, source: str, account: Account, limits: Limits) -> It
             if data.isspace() or not data:
                 continue
             value = _decoded(data, source, account) if len(raw) <= limits.line_bytes else None
-            if value is None and (len(raw) > limits.line_bytes or not any_line or data.strip() in (b"{", b"[")):
+            if value is None and (
+                len(raw) > limits.line_bytes or not any_line or data.strip() in (b"{", b"[")
+            ):
                 yield from _scanned(Scanner(meter.read, data, number, limits.line_bytes), source, account)
                 return
             any_line = True
@@ -192,7 +197,9 @@ def _past(scanner: Scanner) -> bool:
 
 def _problem(broken: BrokenValue, scanner: Scanner, source: str, line: int) -> Problem:
     if broken.too_long:
-        return Problem(source, line, "", "an entry that fits in memory (16 MB)", "a longer one: it is left out")
+        return Problem(
+            source, line, "", "an entry that fits in memory (16 MB)", "a longer one: it is left out"
+        )
     if broken.cut:
         return Problem(source, line, "", "a whole JSON value", "a file that ends in the middle of one")
     return Problem(source, line, "", "a JSON value", f"{broken}: {quoted(scanner.start_of_value(), 30)}")

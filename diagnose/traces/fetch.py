@@ -101,7 +101,9 @@ class Fetcher:
             for part in response.iter_bytes():
                 size += len(part)
                 if size > MAX_BYTES:
-                    raise BadInput(f"{url}: expected an answer of at most {MAX_BYTES >> 20} MB, found a longer one")
+                    raise BadInput(
+                        f"{url}: expected an answer of at most {MAX_BYTES >> 20} MB, found a longer one"
+                    )
                 parts.append(part)
             return response, b"".join(parts)
 

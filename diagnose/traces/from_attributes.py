@@ -32,7 +32,18 @@ ASKED_KEYS = ("input_tokens", "prompt_tokens", "input", "promptTokens", "prompt"
 ANSWERED_KEYS = ("output_tokens", "completion_tokens", "output", "completionTokens", "completion")
 OF_FRAMEWORKS = ("ls_", "lc_", "langgraph_", "__")
 """Beginnings of metadata that frameworks add by themselves."""
-ACCEPTED = ("accept", "accepted", "passed", "pass", "valid", "is_valid", "allowed", "safe", "is_safe", "approved")
+ACCEPTED = (
+    "accept",
+    "accepted",
+    "passed",
+    "pass",
+    "valid",
+    "is_valid",
+    "allowed",
+    "safe",
+    "is_safe",
+    "approved",
+)
 BLOCKED = ("blocked", "flagged", "rejected", "triggered")
 
 
@@ -57,7 +68,11 @@ class Event(NamedTuple):
 
 
 def span_of(
-    head: Head, attributes: Mapping[str, Any], account: Account, events: Sequence[Event] = (), kind: str | None = None
+    head: Head,
+    attributes: Mapping[str, Any],
+    account: Account,
+    events: Sequence[Event] = (),
+    kind: str | None = None,
 ) -> Span:
     """The span. `kind` is an OpenInference kind that the source keeps outside of the attributes."""
     listed = split(attributes, account)
@@ -79,7 +94,8 @@ def span_of(
         parent_id=head.parent_id,
         start_ns=head.start_ns,
         end_ns=head.end_ns,
-        query=_clean(listed.first(names.QUERY)) or (None if role in ("model", "embedding") else query_in(given_in)),
+        query=_clean(listed.first(names.QUERY))
+        or (None if role in ("model", "embedding") else query_in(given_in)),
         history=history_in(given_in) if isinstance(given_in, Mapping | list) else (),
         given=given,
         cited=cited,
@@ -270,7 +286,10 @@ def usage_in(value: Any, depth: int = 0) -> Mapping[str, Any]:
     for key in USAGE_KEYS:
         if isinstance(found := value.get(key), Mapping):
             return found
-    inner = (value.get(key) for key in ("meta", "_meta", "replies", "llm_output", "response_metadata", "generations"))
+    inner = (
+        value.get(key)
+        for key in ("meta", "_meta", "replies", "llm_output", "response_metadata", "generations")
+    )
     return next((found for item in inner if (found := usage_in(item, depth + 1))), {})
 
 
@@ -316,7 +335,11 @@ def _accept(put_out: Any, text: str | None) -> bool | None:
     word = (text or "").strip().lower().rstrip(".")
     if word in ("yes", "true", "pass", "passed", "safe", "accept", "accepted", "grounded"):
         return True
-    return False if word in ("no", "false", "fail", "failed", "unsafe", "reject", "rejected", "blocked") else None
+    return (
+        False
+        if word in ("no", "false", "fail", "failed", "unsafe", "reject", "rejected", "blocked")
+        else None
+    )
 
 
 def _labelled(listed: Listed, events: Sequence[Event], account: Account) -> Labelled | None:

@@ -99,7 +99,11 @@ def _whole(trace: Mapping[str, Any], account: Account) -> Span:
 def _tags(get: Any, metadata: Mapping[str, Any]) -> dict[str, str]:
     found = {
         tag: str(value)
-        for tag, value in (("session", get("sessionId")), ("user", get("userId")), ("environment", get("environment")))
+        for tag, value in (
+            ("session", get("sessionId")),
+            ("user", get("userId")),
+            ("environment", get("environment")),
+        )
         if value
     }
     tags = plain_cell(get("tags", "traceTags"))

@@ -28,7 +28,9 @@ def spans_of_langsmith(run: Mapping[str, Any], account: Account) -> Iterator[Spa
         n += 1
         yield _span(current, parent, account)
         children = plain_cell(current.get("child_runs"))
-        waiting += [(c, current) for c in (children if isinstance(children, list) else ()) if isinstance(c, Mapping)]
+        waiting += [
+            (c, current) for c in (children if isinstance(children, list) else ()) if isinstance(c, Mapping)
+        ]
 
 
 def _span(run: Mapping[str, Any], parent: Mapping[str, Any] | None, account: Account) -> Span:
@@ -41,7 +43,9 @@ def _span(run: Mapping[str, Any], parent: Mapping[str, Any] | None, account: Acc
         "langsmith.span.kind": run.get("run_type"),
         "inputs": _lone(plain_cell(run.get("inputs"))),
         "outputs": _lone(outputs),
-        "gen_ai.request.model": metadata.get("ls_model_name") or parameters.get("model") or parameters.get("model_name"),
+        "gen_ai.request.model": metadata.get("ls_model_name")
+        or parameters.get("model")
+        or parameters.get("model_name"),
         **_tokens(run, metadata, outputs),
     }
     made = span_of(
@@ -83,7 +87,9 @@ def _tokens(run: Mapping[str, Any], metadata: Mapping[str, Any], outputs: Any) -
     usage = _object(metadata.get("usage_metadata"))
     inside = _object(_object(_object(outputs).get("llm_output")).get("token_usage"))
     return {
-        "llm.token_count.prompt": run.get("prompt_tokens") or usage.get("input_tokens") or inside.get("prompt_tokens"),
+        "llm.token_count.prompt": run.get("prompt_tokens")
+        or usage.get("input_tokens")
+        or inside.get("prompt_tokens"),
         "llm.token_count.completion": run.get("completion_tokens")
         or usage.get("output_tokens")
         or inside.get("completion_tokens"),
@@ -95,7 +101,9 @@ def _tags(run: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str, str]
     tags = {
         str(name): str(value)
         for name, value in metadata.items()
-        if isinstance(value, str | int | float) and not str(name).startswith(OWN_METADATA) and len(str(value)) <= 200
+        if isinstance(value, str | int | float)
+        and not str(name).startswith(OWN_METADATA)
+        and len(str(value)) <= 200
     }
     if isinstance(project := run.get("session_name"), str):
         tags["project"] = project

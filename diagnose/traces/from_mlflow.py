@@ -42,7 +42,9 @@ def _whole(document: Mapping[str, Any], info: Mapping[str, Any], trace_id: str, 
     said = info.get("response", document.get("response", metadata.get("mlflow.traceOutputs")))
     assessments = plain_cell(info.get("assessments") or document.get("assessments"))
     judgements = [
-        _judgement(item) for item in (assessments if isinstance(assessments, list) else ()) if isinstance(item, Mapping)
+        _judgement(item)
+        for item in (assessments if isinstance(assessments, list) else ())
+        if isinstance(item, Mapping)
     ]
     return Span(
         trace_id,
@@ -95,7 +97,9 @@ def _span(span: Mapping[str, Any], trace_id: str, account: Account) -> Span:
             span_id=hex_id(span.get("span_id") or context.get("span_id")),
             parent_id=parent_id(span.get("parent_span_id") or span.get("parent_id") or ""),
             name=str(span.get("name") or ""),
-            start_ns=as_ns(span.get("start_time_unix_nano") or span.get("start_time_ns") or span.get("start_time")),
+            start_ns=as_ns(
+                span.get("start_time_unix_nano") or span.get("start_time_ns") or span.get("start_time")
+            ),
             end_ns=as_ns(span.get("end_time_unix_nano") or span.get("end_time_ns") or span.get("end_time")),
             error=error_of(status),
             source=SOURCE,

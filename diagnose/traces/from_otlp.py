@@ -105,7 +105,9 @@ def any_value(value: Any, depth: int = 0) -> Any:
         return [any_value(item, depth + 1) for item in values or ()] if isinstance(values, list) else []
     if letter == "kv" and depth < MAX_DEPTH:
         values = inner.get("values") if isinstance(inner, Mapping) else inner
-        pairs = [item for item in values or () if isinstance(item, Mapping)] if isinstance(values, list) else []
+        pairs = (
+            [item for item in values or () if isinstance(item, Mapping)] if isinstance(values, list) else []
+        )
         return {str(item.get("key")): any_value(item.get("value"), depth + 1) for item in pairs}
     return inner
 

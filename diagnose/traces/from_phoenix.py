@@ -63,7 +63,9 @@ def spans_of_frame_row(row: Mapping[str, Any], account: Account) -> Iterator[Spa
 def _head(span: Mapping[str, Any], context: Mapping[str, Any], source: str) -> Head:
     status = span.get("status")
     code = span.get("status_code", status.get("status_code") if isinstance(status, Mapping) else None)
-    message = span.get("status_message") or (status.get("description") if isinstance(status, Mapping) else None)
+    message = span.get("status_message") or (
+        status.get("description") if isinstance(status, Mapping) else None
+    )
     return Head(
         trace_id=hex_id(context.get("trace_id")),
         span_id=hex_id(context.get("span_id")),
@@ -78,5 +80,3 @@ def _head(span: Mapping[str, Any], context: Mapping[str, Any], source: str) -> H
 
 def _object(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
-
-

@@ -62,7 +62,9 @@ def trace_of_record(
     if query is None:
         names = ", ".join(quoted(str(name), 30) for name in list(document.value)[:8])
         account.n["left out"] += 1
-        return Problem(document.source, document.line, "", "a column that holds the question (--map query=COLUMN)", names)
+        return Problem(
+            document.source, document.line, "", "a column that holds the question (--map query=COLUMN)", names
+        )
     gold = gold_of(row, format, account, labels_only=not _is_log(row, format))
     answer = answer_in(row.get("answer"))
     steps = tuple(_steps(row, answer, account, text_of))

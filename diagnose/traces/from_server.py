@@ -134,7 +134,11 @@ def _mlflow(fetcher: Fetcher, experiment: str | None) -> Iterator[Mapping[str, A
                 trace_id = str(info.get("trace_id", ""))
                 whole = fetcher.get("/api/3.0/mlflow/traces/get", {"trace_id": trace_id})
                 trace = whole.get("trace") if isinstance(whole, Mapping) else None
-                yield {**trace, "info": {**info, **_info(trace)}} if isinstance(trace, Mapping) else {"info": info}
+                yield (
+                    {**trace, "info": {**info, **_info(trace)}}
+                    if isinstance(trace, Mapping)
+                    else {"info": info}
+                )
             token = answer.get("next_page_token") if isinstance(answer, Mapping) else None
             if not token:
                 break

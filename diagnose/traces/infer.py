@@ -64,7 +64,9 @@ class _Unit:
     def trace(self, source: str, whole: bool) -> Trace | Problem:
         """The trace, or why its spans make none."""
         account, said = self.account, self._said(whole)
-        asked = frozenset(_plain(n.span.query) for n in self.nodes if n.span.kind == "retriever" and n.span.query)
+        asked = frozenset(
+            _plain(n.span.query) for n in self.nodes if n.span.kind == "retriever" and n.span.query
+        )
         calls = calls_of(self.nodes, said, asked, account)
         flow = flow_of(self._upward(calls.answering), self.ids, account)
         query = self._query(calls.answering, flow, whole)
@@ -76,9 +78,13 @@ class _Unit:
         self._note_ids(flow)
         error = next((n.span.error for n in self.tops if n.span.error), None) if not steps else None
         if error:
-            account.note("traces that ended in an error before any stage: kept as queries without steps", self.trace_id)
+            account.note(
+                "traces that ended in an error before any stage: kept as queries without steps", self.trace_id
+            )
         elif not steps:
-            account.note("traces with a question and nothing else: kept as queries without steps", self.trace_id)
+            account.note(
+                "traces with a question and nothing else: kept as queries without steps", self.trace_id
+            )
         labelled = merged_labels(s.labelled for s in (*self.forest.whole, *(n.span for n in self.nodes)))
         gold, outcome = labels_of(labelled)
         tags = {k: v for s in (*(n.span for n in self.tops), *self.forest.whole) for k, v in s.tags.items()}
@@ -187,7 +193,9 @@ class _Unit:
         return msgspec.structs.replace(
             step,
             name=" + ".join(names) or None,
-            elapsed_s=sum(e for e in elapsed if e is not None) if any(e is not None for e in elapsed) else None,
+            elapsed_s=sum(e for e in elapsed if e is not None)
+            if any(e is not None for e in elapsed)
+            else None,
             error=next((item.node.span.error for item in held if item.node.span.error), None),
         )
 
@@ -231,7 +239,10 @@ class _Unit:
             return None
         finish = inner.finish_reason or outer.finish_reason
         step = _step("model", Answer(text or "", finish_reason=finish), call.outer)
-        counted = [call, *(other for other in calls.others if calls.became.get(other.outer.enter) != "rewriter")]
+        counted = [
+            call,
+            *(other for other in calls.others if calls.became.get(other.outer.enter) != "rewriter"),
+        ]
         name = inner.model or outer.model or step.name
         return msgspec.structs.replace(
             step, name=name, usage=summed(counted), error=outer.error or inner.error
@@ -246,7 +257,11 @@ class _Unit:
                 did = "structure"
             elif did is None and span.kind == "embedding":
                 did = "passed over (vectors)"
-            elif did is None and span.kind in ("router", "rewriter", "verifier") and (span.text or span.accept is not None):
+            elif (
+                did is None
+                and span.kind in ("router", "rewriter", "verifier")
+                and (span.text or span.accept is not None)
+            ):
                 did = span.kind
             if did is None:
                 did = "not mapped"
@@ -264,7 +279,9 @@ class _Unit:
             found = f"no text in {len(spans)} spans ({names}{more}){_hint(stages)}"
         else:
             found = f"{len(spans)} spans that are none of these ({names}{more})"
-        return Problem(source, None, f"trace {self.trace_id[:80]}", "a question, a retriever or a model call", found)
+        return Problem(
+            source, None, f"trace {self.trace_id[:80]}", "a question, a retriever or a model call", found
+        )
 
     def _note_ids(self, flow: Flow) -> None:
         texts: dict[str, bool] = {}

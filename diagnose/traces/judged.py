@@ -11,8 +11,23 @@ from diagnose.traces.span import Cited, Labelled
 
 EXPECTED = frozenset(
     {
-        *("expected_response", "expected_answer", "expected_output", "expected", "ground_truth", "ground_truths"),
-        *("reference", "reference_answer", "gold_answer", "correct_answer", "ideal", "target", "expected_facts"),
+        *(
+            "expected_response",
+            "expected_answer",
+            "expected_output",
+            "expected",
+            "ground_truth",
+            "ground_truths",
+        ),
+        *(
+            "reference",
+            "reference_answer",
+            "gold_answer",
+            "correct_answer",
+            "ideal",
+            "target",
+            "expected_facts",
+        ),
     }
 )
 CORRECTNESS = frozenset(
@@ -23,8 +38,24 @@ CORRECTNESS = frozenset(
 )
 FEEDBACK_WORDS = ("feedback", "thumb", "rating", "user_score", "user-score", "vote", "like")
 OURS = "diagnose."
-YES = frozenset({"true", "yes", "correct", "pass", "passed", "up", "thumbs_up", "thumbs-up", "good", "positive", "1"})
-NO = frozenset({"false", "no", "incorrect", "fail", "failed", "down", "thumbs_down", "thumbs-down", "bad", "negative", "0"})
+YES = frozenset(
+    {"true", "yes", "correct", "pass", "passed", "up", "thumbs_up", "thumbs-up", "good", "positive", "1"}
+)
+NO = frozenset(
+    {
+        "false",
+        "no",
+        "incorrect",
+        "fail",
+        "failed",
+        "down",
+        "thumbs_down",
+        "thumbs-down",
+        "bad",
+        "negative",
+        "0",
+    }
+)
 NO_FEEDBACK = frozenset({*NO, "-1"})
 
 

@@ -96,7 +96,9 @@ def _put(labels: Labels, document: Document, mapping: Mapping[str, str] | None, 
         preset = found if found in ("ragas", "ragchecker", "deepeval", "promptfoo") else "records"
         row = Row(document.value, columns_for(preset, mapping))
         question = query_in(row.get("query"))
-        values = [row.row.get(column) for column in (*ALIASES["trace_id"], (mapping or {}).get("trace_id", ""))]
+        values = [
+            row.row.get(column) for column in (*ALIASES["trace_id"], (mapping or {}).get("trace_id", ""))
+        ]
         names = [str(v) for v in values if isinstance(v, str | int) and not isinstance(v, bool) and str(v)]
         gold = gold_of(row, "gold", account, labels_only=True)
     if gold is None or document.value.get("score") in (0, "0"):  # a judged passage that is not relevant

@@ -130,7 +130,9 @@ class Meter:
 
     def line(self, size: int | None = None) -> bytes:
         """The next line, or its first `size` bytes (one more than a line may have)."""
-        return self._weighed(self._stream.file.readline(self._limits.line_bytes + 1 if size is None else size))
+        return self._weighed(
+            self._stream.file.readline(self._limits.line_bytes + 1 if size is None else size)
+        )
 
     def read(self, size: int) -> bytes:
         """The next bytes, b"" at the end."""

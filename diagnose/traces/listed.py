@@ -117,7 +117,9 @@ def passages_of(items: Iterable[Any]) -> tuple[Cited, ...]:
     found = []
     for item in items:
         fields = {
-            key.removeprefix("document."): value for key, value in _levelled(item, "document").items() if value is not None
+            key.removeprefix("document."): value
+            for key, value in _levelled(item, "document").items()
+            if value is not None
         }
         metadata = unwrapped(fields.get("metadata"))
         inside = dict(metadata) if isinstance(metadata, Mapping) else {}

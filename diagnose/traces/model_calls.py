@@ -112,7 +112,9 @@ def _is_template(call: Call, calls: Sequence[Call], became: dict[int, str]) -> b
         return False
     for later in calls:
         is_later = later.outer.enter > call.outer.enter
-        if is_later and any(text in t.content and len(text) >= PROMPT_PART * len(t.content) for t in later.prompt):
+        if is_later and any(
+            text in t.content and len(text) >= PROMPT_PART * len(t.content) for t in later.prompt
+        ):
             became[call.outer.enter] = "fills in the prompt"
             return True
     return False

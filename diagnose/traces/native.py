@@ -11,7 +11,9 @@ from diagnose.errors import BadInput
 from diagnose.traces.lines import PEEK_BYTES, STDIN, Limits, Meter, opened, source_name, translated
 from diagnose.traces.sniff import format_of
 
-_STARTS = re.compile(rb'\s*\{\s*"(?:schema"\s*:\s*"diagnose\.|trace_id"\s*:\s*"[^"]*"\s*,\s*"(?:query|steps)")')
+_STARTS = re.compile(
+    rb'\s*\{\s*"(?:schema"\s*:\s*"diagnose\.|trace_id"\s*:\s*"[^"]*"\s*,\s*"(?:query|steps)")'
+)
 OURS = frozenset({"trace_id", "steps", "query", "schema"})
 
 

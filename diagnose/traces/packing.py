@@ -40,7 +40,10 @@ def packed_by(nodes: Sequence[Node], call: Call | None, passages: Sequence[Passa
         pieces = seen[text]
         if pieces and (found := (len(pieces), -len(text), -node.leave, node.enter)) > rank:
             is_prompt = node.span.kind == "prompt" or text in read
-            best, rank = _packed(context_around(text, pieces) if is_prompt else text, pieces, node, whole), found
+            best, rank = (
+                _packed(context_around(text, pieces) if is_prompt else text, pieces, node, whole),
+                found,
+            )
     in_prompt = _from_prompt(call, passages, whole) if call else None
     if best is None or (in_prompt and len(in_prompt.context.passages) > rank[0]):
         return in_prompt
@@ -56,7 +59,9 @@ def _candidates(nodes: Sequence[Node], call: Call | None) -> Iterator[tuple[Node
         if span.kind in NEVER or (call is not None and node.enter >= call.outer.leave):
             continue
         own = span.text if span.kind != "model" and not around else None
-        texts = [*span.variables.values(), *([own] if own else [])] if not around or span.kind == "model" else []
+        texts = (
+            [*span.variables.values(), *([own] if own else [])] if not around or span.kind == "model" else []
+        )
         for text in texts:
             n += 1
             if n > MAX_CANDIDATES:

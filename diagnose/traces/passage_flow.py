@@ -45,7 +45,11 @@ class Flow:
 
     def everything(self) -> Iterator[Passage]:
         """Every passage, those of the last stage first."""
-        for held in (*([self.compressed] if self.compressed else []), *reversed(self.ranked), *self.retrieved):
+        for held in (
+            *([self.compressed] if self.compressed else []),
+            *reversed(self.ranked),
+            *self.retrieved,
+        ):
             yield from held.passages
 
     def last(self) -> tuple[Passage, ...]:
@@ -115,7 +119,12 @@ def _around(flow: Flow, held: Held, inside: list[Held], account: Account) -> Non
     relation = relation_of(pool, held.passages)
     if relation == "same" or not span.cited:
         flow.became[node.enter] = "around its stages"
-        if span.kind == "retriever" and len(inside) == 1 and relation == "same" and not (ranked or compressed):
+        if (
+            span.kind == "retriever"
+            and len(inside) == 1
+            and relation == "same"
+            and not (ranked or compressed)
+        ):
             # One retriever in two spans: the outer is the one its framework shows to the user.
             flow.retrieved = [held if item is inside[0] else item for item in flow.retrieved]
             flow.became[node.enter], flow.became[inside[0].node.enter] = "retriever", "the same retriever"

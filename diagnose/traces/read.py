@@ -112,7 +112,9 @@ def _finished(found: Iterator[Trace | Problem], reading: Reading) -> Iterator[Tr
         if digest in seen:
             reading.account.n["left out"] += 1
             where = item.provenance.source if item.provenance else None
-            yield Problem(where or "log", None, "trace_id", "an id of its own", f"{quoted(item.trace_id)} again")
+            yield Problem(
+                where or "log", None, "trace_id", "an id of its own", f"{quoted(item.trace_id)} again"
+            )
             continue
         seen.add(digest)
         yield reading.gold.joined(item, reading.account) if reading.gold else item
@@ -167,7 +169,9 @@ def _expanded(name: Source) -> Iterator[Source]:
 
 def _is_log_file(file: Path, folder: Path) -> bool:
     inside = file.relative_to(folder)
-    if any(part.startswith(".") for part in inside.parts) or any(is_dataset(p) for p in file.parents if p != folder):
+    if any(part.startswith(".") for part in inside.parts) or any(
+        is_dataset(p) for p in file.parents if p != folder
+    ):
         return is_dataset(file)
     return is_dataset(file) or (file.is_file() and file.suffix.lower() not in SKIPPED_FILES)
 
@@ -209,12 +213,16 @@ def _native(source: Source, reading: Reading) -> Iterator[Trace | Problem]:
         yield item
 
 
-def _of_document(document: Document, reading: Reading, groups: SpanGroups, depth: int) -> Iterator[Trace | Problem]:
+def _of_document(
+    document: Document, reading: Reading, groups: SpanGroups, depth: int
+) -> Iterator[Trace | Problem]:
     """What a document holds: spans go to their groups, traces and problems come out."""
     format = _format(document.value, reading)
     if format in ("envelope", "frame") and depth < MAX_HELD:
         for item in held(document.value, format):
-            yield from _of_document(Document(document.source, document.line, item), reading, groups, depth + 1)
+            yield from _of_document(
+                Document(document.source, document.line, item), reading, groups, depth + 1
+            )
         return
     account = reading.account
     if format is None:

@@ -12,8 +12,8 @@ from diagnose.core.trace import Outcome, Provenance, Step, Trace, Usage
 from diagnose.replay.run import Broken, Meter, Runner, State, advance
 
 LOG_SPACE = "log/"
-"""The space of the memo that recording keeps its runs in: a replay that was answered with the logged run itself
-would find every stage faithful and deterministic."""
+"""The space of the memo that recording keeps its runs in: a replay that was answered with the logged run
+itself would find every stage faithful and deterministic."""
 LOG_REPEAT = 1_000_003
 """The repeat that is logged, of stages that are not deterministic: none that a replay makes."""
 
@@ -36,7 +36,8 @@ def recorded(
     score: Callable[[str], float | None],
     clock: Clock | None,
 ) -> Recorded:
-    """Run the pipeline on one query. Without a `clock` no times are logged, and the same input gives the same bytes."""
+    """Run the pipeline on one query. Without a `clock` no times are logged, and the same input gives the same
+    bytes."""
     meter = Meter()
     state = State.start(query.query)
     steps: list[Step] = []

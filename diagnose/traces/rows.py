@@ -125,7 +125,9 @@ def _dataset_rows(path: Path) -> Iterator[Row]:
         found = datasets.load_from_disk(str(path))
     except Exception as error:  # noqa: BLE001  # any damage to any of its files
         reason = visible(str(error).splitlines()[0][:200]) if str(error) else type(error).__name__
-        raise BadInput(f"{source}: expected a saved data set, found one that cannot be read ({reason})") from error
+        raise BadInput(
+            f"{source}: expected a saved data set, found one that cannot be read ({reason})"
+        ) from error
     splits = [found] if isinstance(found, datasets.Dataset) else list(found.values())
     n = 0
     for split in splits:

@@ -78,7 +78,9 @@ def _span(document: Mapping[str, Any]) -> Format | None:
         if "span_kind" in document:
             return "phoenix"
         attributes = document.get("attributes")
-        is_mlflow = isinstance(attributes, Mapping) and any(k.startswith("mlflow.") for k in list(attributes)[:5])
+        is_mlflow = isinstance(attributes, Mapping) and any(
+            k.startswith("mlflow.") for k in list(attributes)[:5]
+        )
         return None if is_mlflow else "console"
     if "context.trace_id" in document or "context.span_id" in document:
         return "phoenix-row" if not isinstance(document.get("context.span_id"), Mapping) else "frame"
@@ -108,7 +110,11 @@ def _whole_trace(document: Mapping[str, Any]) -> Format | None:
         return "mlflow"
     if "trace_location" in document or ("trace_info" in document and "spans" in document):
         return "mlflow"
-    if "trace_id" in document and "spans" in document and ("trace_metadata" in document or "request" in document):
+    if (
+        "trace_id" in document
+        and "spans" in document
+        and ("trace_metadata" in document or "request" in document)
+    ):
         return "mlflow"
     if isinstance(trace, str) and ("spans" in document or "request" in document):
         return "mlflow"
@@ -116,7 +122,11 @@ def _whole_trace(document: Mapping[str, Any]) -> Format | None:
         return "mlflow"
     if isinstance(trace, Mapping) and "id" in trace:
         return "langfuse"
-    if "id" in document and ("observations" in document or "projectId" in document) and "timestamp" in document:
+    if (
+        "id" in document
+        and ("observations" in document or "projectId" in document)
+        and "timestamp" in document
+    ):
         return "langfuse"
     return "deepeval-trace" if "baseSpans" in document or "retrieverSpans" in document else None
 

@@ -85,7 +85,9 @@ def _linked(by_id: dict[str, Node], account: Account) -> list[Node]:
         node.parent = parent
         parent.children.append(node)
         if node.span.start_ns and node.span.start_ns < parent.span.start_ns - SKEW_NS:
-            what = "spans that start before their parent (clocks differ): ordered by start among their siblings"
+            what = (
+                "spans that start before their parent (clocks differ): ordered by start among their siblings"
+            )
             account.note(what, node.span.trace_id)
     for node in by_id.values():
         node.children.sort(key=_start)

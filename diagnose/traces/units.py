@@ -27,7 +27,11 @@ def units_of(forest: Forest) -> list[Unit]:
         level = level[0].children
     units = [node for node in level if _is_whole(node, forest)]
     asked = {node.span.query for node in units}
-    loose = any(_does(node, forest, RETRIEVING) or _does(node, forest, {"model"}) for node in level if node not in units)
+    loose = any(
+        _does(node, forest, RETRIEVING) or _does(node, forest, {"model"})
+        for node in level
+        if node not in units
+    )
     if not 1 < len(units) <= MAX_UNITS or loose or None in asked or len(asked) < len(units):
         return [(forest.nodes, trace_id)]
     return [(forest.nodes[node.enter : node.leave], f"{trace_id}/{node.span.span_id}") for node in units]

@@ -1,0 +1,154 @@
+"""`diagnose convert`: logs of other tools as traces."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+
+from diagnose.cli.opened import SHOWN
+from diagnose.cli.session import Debug, Json, Quiet, Strict, guarded, say
+from diagnose.core.trace import Trace
+from diagnose.errors import BadInput, UsageError
+
+if TYPE_CHECKING:
+    from diagnose.traces.account import AccountSummary
+    from diagnose.traces.lines import Problem
+
+LISTED = 12
+"""Names that one line of the account lists."""
+
+
+@guarded
+def convert(
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            help="Files, folders, globs, - for stdin, or a Phoenix or MLflow server's URL.",
+            metavar="SOURCE...",
+        ),
+    ],
+    output: Annotated[str, typer.Option("--output", "-o", help="Where the traces go; - for stdout.")] = "-",
+    format: Annotated[
+        str,
+        typer.Option(
+            help="auto, diagnose, otlp, phoenix, mlflow, langfuse, langsmith, ragas, ragchecker, deepeval, promptfoo "
+            "or records (any table)."
+        ),
+    ] = "auto",
+    map: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Which column holds what, TARGET=COLUMN: query=question, answer=said, gold.answers=ref."
+        ),
+    ] = None,
+    gold: Annotated[
+        Path | None,
+        typer.Option(help="Labels to join by id or by question: JSON lines, CSV, Parquet, data set."),
+    ] = None,
+    corpus: Annotated[
+        Path | None, typer.Option(help="Passages (id, text) to fill in texts that the log left out.")
+    ] = None,
+    project: Annotated[
+        str | None, typer.Option(help="The project (Phoenix) or experiment (MLflow) to read from a server.")
+    ] = None,
+    strict: Strict = False,
+    json: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Turn logs of other tools into traces, and say what was recovered and what was not.
+
+    [dim]diagnose convert spans.jsonl -o traces.jsonl[/]
+
+    [dim]diagnose convert http://localhost:6006 --project rag -o traces.jsonl[/]
+
+    [dim]diagnose convert answers.csv --map query=question,answer=said --gold labels.jsonl -o traces.jsonl[/]
+    """
+    from diagnose.traces.account import Account
+    from diagnose.traces.read import read_log
+    from diagnose.traces.to_jsonl import write_jsonl
+
+    if json and output == "-":
+        raise UsageError("--json writes the account to stdout: say where the traces go with  -o FILE")
+    account = Account()
+    found = read_log(
+        list(sources),
+        format=format,
+        mapping=_mapping(map),
+        project=project,
+        account=account,
+        **_beside(gold, corpus),
+    )
+    written = write_jsonl(output, _kept(found, strict, quiet))
+    summary = account.summary()
+    if json:
+        sys.stdout.buffer.write(msgspec.json.encode(summary) + b"\n")
+    elif not quiet:
+        _say(summary, output)
+    if not written:
+        raise BadInput("no trace could be made of this log: see above for what was left out and why")
+
+
+def _mapping(texts: list[str] | None) -> dict[str, str] | None:
+    from diagnose.traces.columns import parse_mapping
+
+    return parse_mapping(texts) if texts else None
+
+
+def _beside(gold: Path | None, corpus: Path | None) -> dict[str, object]:
+    """The files beside the log, read."""
+    from diagnose.stages.corpus import read_corpus
+    from diagnose.traces.labels import read_labels
+
+    return {
+        "gold": read_labels(gold) if gold else None,
+        "corpus": read_corpus(corpus) if corpus else None,
+    }
+
+
+def _kept(found: Iterator[Trace | Problem], strict: bool, quiet: bool) -> Iterator[Trace]:
+    n = 0
+    for item in found:
+        if isinstance(item, Trace):
+            yield item
+            continue
+        if strict:
+            raise BadInput(str(item))
+        n += 1
+        if n <= SHOWN:
+            say(f"left out: {item}", quiet)
+    if n > SHOWN:
+        say(f"… and {n - SHOWN} more left out", quiet)
+
+
+def _say(summary: AccountSummary, output: str) -> None:
+    say(
+        f"{summary.n_traces} traces{'' if output == '-' else f' written to {output}'}, {summary.n_left_out} left out"
+    )
+    rows = (
+        ("read", summary.formats),
+        ("stages", summary.stages),
+        ("spans", summary.spans),
+        ("not mapped", summary.unmapped),
+        ("ids from", summary.ids),
+        ("labels", summary.labels),
+        ("not read", summary.attributes),
+    )
+    for name, counts in rows:
+        if counts:
+            say(f"{name:10} {_listed(counts)}")
+    if summary.n_passages:
+        say(f"{'passages':10} {summary.n_passages}, {summary.n_passages_with_text} with text")
+    for noted in summary.notes:
+        where = f", first in {noted.first}" if noted.first else ""
+        say(f"note       {noted.what} ({noted.n}{where})")
+
+
+def _listed(counts: dict[str, int]) -> str:
+    shown = ", ".join(f"{name} {n}" for name, n in list(counts.items())[:LISTED])
+    return f"{shown} and {len(counts) - LISTED} more" if len(counts) > LISTED else shown
