@@ -201,7 +201,7 @@ def power(pairs: int, seed: int) -> Iterator[str]:
     """Prints the curves of true drops; yields what misses its bar."""
     print(f"\nTrue drops, {pairs} pairs each (at least {LEAST_POWER:.0%} caught where marked *, at most")
     print(
-        f"{MOST_SILENT:.0%} let pass of drops of 5 points or more; limit: of the best paired test of the logs)\n"
+        f"{MOST_SILENT:.0%} let pass of drops of 5 points up; limit: of the best paired test of the logs)\n"
     )
     print(
         f"{HEAD} {'drop':>5} {'caught':>8} {'limit':>7} {'pass':>7} {'inconclusive':>12} {'stage named':>11}"

@@ -42,7 +42,8 @@ def funnel_of(
 def lost_at(funnel: Sequence[FunnelStep]) -> Role | None:
     """The first stage at which the evidence went in and did not come out.
 
-    None where that cannot be told: of a wrong answer where nobody knows whether the evidence was there before it.
+    None where that cannot be told: of a wrong answer where nobody knows whether the evidence was there
+    before it.
     """
     seen = False
     for step in funnel:

@@ -69,7 +69,10 @@ def convert(
 
     [dim]diagnose convert answers.csv --map query=question,answer=said --gold labels.jsonl -o traces.jsonl[/]
     """
+    from diagnose.stages.corpus import read_corpus
     from diagnose.traces.account import Account
+    from diagnose.traces.columns import parse_mapping
+    from diagnose.traces.labels import read_labels
     from diagnose.traces.read import read_log
     from diagnose.traces.to_jsonl import write_jsonl
 
@@ -79,10 +82,11 @@ def convert(
     found = read_log(
         list(sources),
         format=format,
-        mapping=_mapping(map),
+        mapping=parse_mapping(map) if map else None,
+        gold=read_labels(gold) if gold else None,
+        corpus=read_corpus(corpus) if corpus else None,
         project=project,
         account=account,
-        **_beside(gold, corpus),
     )
     written = write_jsonl(output, _kept(found, strict, quiet))
     summary = account.summary()
@@ -92,23 +96,6 @@ def convert(
         _say(summary, output)
     if not written:
         raise BadInput("no trace could be made of this log: see above for what was left out and why")
-
-
-def _mapping(texts: list[str] | None) -> dict[str, str] | None:
-    from diagnose.traces.columns import parse_mapping
-
-    return parse_mapping(texts) if texts else None
-
-
-def _beside(gold: Path | None, corpus: Path | None) -> dict[str, object]:
-    """The files beside the log, read."""
-    from diagnose.stages.corpus import read_corpus
-    from diagnose.traces.labels import read_labels
-
-    return {
-        "gold": read_labels(gold) if gold else None,
-        "corpus": read_corpus(corpus) if corpus else None,
-    }
 
 
 def _kept(found: Iterator[Trace | Problem], strict: bool, quiet: bool) -> Iterator[Trace]:

@@ -81,5 +81,6 @@ def scorer_of(pipeline: Pipeline | None, metric: str | None = None, pass_mark: f
     if metric is not None or pass_mark is not None:
         mark = settings.pass_mark if pass_mark is None else pass_mark
         same = metric in (None, settings.metric)
-        settings = ScoreSettings(metric or settings.metric, mark, settings.options if same else {})
+        options = settings.options if same else {}
+        settings = replace(settings, metric=metric or settings.metric, pass_mark=mark, options=options)
     return Scorer.from_settings(settings, pipeline.abstention if pipeline else ABSTENTION)

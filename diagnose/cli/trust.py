@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import msgspec
 import typer
 
 from diagnose.cli.session import Debug, Json, NoMemo, Quiet, Seed, Strict, guarded, paper, progress, say
-from diagnose.errors import Inconclusive, UsageError, visible
-
-if TYPE_CHECKING:
-    from diagnose.core.trust import Trust
+from diagnose.errors import Inconclusive, UsageError
 
 
 @guarded
@@ -47,6 +44,7 @@ def trust(
     from diagnose.ablate.spread import Effort
     from diagnose.cli.opened import pipeline_of, runner_of, scorer_of, traces_of
     from diagnose.flow.trust import combinations_of, trusted
+    from diagnose.report.trust_text import trust_text
     from diagnose.stages.faults import FAULTS
 
     for name in fault or ():
@@ -67,52 +65,8 @@ def trust(
     if json:
         sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
     else:
-        _print(found)
+        trust_text(found, paper())
     if not found.failed:
         raise Inconclusive(
             "no planted fault made a query fail that the pipeline answers: nothing was measured"
         )
-
-
-def _print(found: Trust) -> None:
-    from rich.table import Table
-
-    out = paper()
-    if found.right is not None and found.wrong is not None:
-        out.print(
-            f"Blame lands on the planted stage in {found.right:.1%} of {found.failed} failures "
-            f"(95 % interval {found.right_low:.1%} to {found.right_high:.1%}); "
-            f"{found.wrong:.1%} on another one.",
-            style="bold",
-        )
-    out.print(
-        f"{found.n_answered} of {found.n_queries} labelled queries are answered without faults, "
-        f"{found.n_earned} of them from evidence that reached the model (those were used); "
-        f"{found.model_runs_per_failure or 0:.2f} model runs a failure; "
-        f"noise {found.noise:g}, seed {found.seed}."
-    )
-    table = Table(show_edge=False, pad_edge=False)
-    for name in ("fault", "stage"):
-        table.add_column(name, overflow="fold")
-    for name in ("failed", "right", "wrong", "undecided", "runs/failure"):
-        table.add_column(name, justify="right")
-    table.add_column("verdicts", overflow="fold")
-    for trial in found.trials:
-        n = trial.failed
-        table.add_row(
-            visible(" + ".join(trial.faults) or "none (noise only)"),
-            " + ".join(trial.roles) or "-",
-            str(n),
-            _part(trial.right, n) if trial.roles else "-",
-            _part(trial.wrong, n),
-            _part(trial.undecided, n),
-            f"{trial.model_runs / n:.2f}" if n else "-",
-            ", ".join(f"{verdict} {k}" for verdict, k in trial.verdicts.items()),
-        )
-    out.print(table)
-    for note in found.notes:
-        out.print(visible(note), markup=False)
-
-
-def _part(k: int, n: int) -> str:
-    return f"{k / n:.1%}" if n else "-"

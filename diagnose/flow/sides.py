@@ -44,16 +44,16 @@ def _check_counts(name: str, outcomes: int, n_traces: int, blames: int, n_failur
     for what, found, expected in (("traces", outcomes, n_traces), ("failures", blames, n_failures)):
         if found != expected:
             raise BadInput(
-                f"{name}: the report is of {expected} {what}, the files beside it hold {found}: they are of another "
-                "run, or cut short; run diagnose again"
+                f"{name}: the report is of {expected} {what}, the files beside it hold {found}: they are of "
+                "another run, or cut short; run diagnose again"
             )
 
 
 def _beside(file: Path) -> Path:
     if not file.is_file():
         raise BadInput(
-            f"{source_name(file.parent)}: no {file.name} beside the report; expected what `diagnose run -o` of this "
-            "version writes: run it again"
+            f"{source_name(file.parent)}: no {file.name} beside the report; expected what `diagnose run` of "
+            "this version writes: run it again"
         )
     return file
 

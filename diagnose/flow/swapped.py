@@ -90,8 +90,8 @@ def _notes(done: Sequence[Swapped], bench: Bench) -> tuple[str, ...]:
         notes.append(f"{unlabelled} of {len(done)} traces left out: nothing to score them by")
     if bench.runs > 1:
         notes.append(
-            f"not every stage is deterministic: each replay was run {bench.runs} times, with the same seeds on "
-            "both sides"
+            f"not every stage is deterministic: each replay was run {bench.runs} times, with the "
+            "same seeds on both sides"
         )
     return tuple(notes)
 

@@ -29,8 +29,8 @@ BUSY_MS = 30_000
 def key_of(stage: Stage, given: Given, draw: str | None) -> str:
     """The memo key of one run: 64 hex digits.
 
-    `draw` tells runs on one input apart (`seed 3`, `repeat 2`); None for a stage that is deterministic without a
-    seed.
+    `draw` tells runs on one input apart (`seed 3`, `repeat 2`); None for a stage that is deterministic
+    without a seed.
     """
     taken = tuple(getattr(given, name) for name in TAKES[stage.role])
     body = msgspec.json.encode((stage.role, stage.fingerprint, draw, taken))

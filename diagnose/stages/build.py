@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import TypeVar
 from diagnose import __version__
 from diagnose.core.pipeline import Corpus
 from diagnose.core.stage import Role, Stage
+from diagnose.core.trace import Trace
 from diagnose.errors import DiagnoseError, MissingExtra, UsageError
 from diagnose.stages.adapt import Known
 from diagnose.stages.call import ARGUMENTS, SEED, Identity, as_stage
@@ -26,11 +27,12 @@ from diagnose.stages.tokens import count_words_and_marks
 
 RESERVED = ("use", "deterministic", "fingerprint", "timeout_s")
 """Keys of a stage's table that are ours, not its factory's."""
-OFFERED = ("corpus", "count_tokens", "folder", "abstention", "environ")
+OFFERED = ("corpus", "count_tokens", "folder", "abstention", "environ", "role", "traces")
 """Parameters of a factory that the pipeline fills where its table does not: the corpus, the model's
-tokenizer, the file's folder, what the pipeline says when it has no answer, the environment."""
+tokenizer, the file's folder, what the pipeline says when it has no answer, the environment, the stage's
+role, the log that is replayed."""
 
-CLOSED = ("corpus", "count_tokens", "folder", "environ")
+CLOSED = ("corpus", "count_tokens", "folder", "environ", "role", "traces")
 """Those of them that the table of a built-in cannot set."""
 KINDS: Mapping[type, str] = {str: "a string", bool: "true or false", float: "a number"}
 
@@ -53,11 +55,13 @@ class Site:
     routes: tuple[str, ...] = ()
     count_tokens: Callable[[str], int] = count_words_and_marks
     tokenizer: str = "words"
+    traces: Sequence[Trace] | None = None
 
-    def offers(self) -> dict[str, object]:
-        """The offered arguments by name; a pipeline without a corpus offers none."""
-        offers = {name: getattr(self, name) for name in OFFERED}
-        return offers if self.corpus is not None else {k: v for k, v in offers.items() if k != "corpus"}
+    def offers(self, role: Role) -> dict[str, object]:
+        """The offered arguments by name, without those that this pipeline has not (a corpus, a log)."""
+        own = {name: getattr(self, name) for name in OFFERED if name != "role"}
+        absent = {name for name in ("corpus", "traces") if own[name] is None}
+        return {"role": role, **{name: value for name, value in own.items() if name not in absent}}
 
 
 @dataclass(frozen=True)
@@ -128,7 +132,7 @@ def _part(role: Role, table: Table, site: Site, where: str) -> Part:
     # The seed of a plain function is the replay's to set, unless the table sets it.
     plain = any(name in ARGUMENTS for name in _required(factory))
     settings = with_defaults(settings, parameters, (*OFFERED, SEED) if plain else OFFERED)
-    offers = {k: v for k, v in site.offers().items() if k in parameters and k not in settings}
+    offers = {k: v for k, v in site.offers(role).items() if k in parameters and k not in settings}
     return Part(role, use, where, factory, settings, offers)
 
 
@@ -174,12 +178,14 @@ def _fingerprint(part: Part, target: object, site: Site) -> str:
         "corpus": site.corpus.digest if site.corpus is not None else None,
         "count_tokens": site.tokenizer,
         "abstention": site.abstention,
+        "role": part.role,
     }
+    incidental = getattr(target, "incidental", ())
     whole = {
         "version": __version__,
         "factory": f"{factory.__module__}:{getattr(factory, '__qualname__', part.use)}",
         "source": _source_digest(factory),
-        "settings": part.settings,
+        "settings": {name: value for name, value in part.settings.items() if name not in incidental},
         "taken": {name: value for name, value in taken.items() if name in part.offers},
         "identity": str(getattr(target, "identity", "")),
     }

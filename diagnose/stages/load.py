@@ -11,6 +11,7 @@ from pathlib import Path
 
 from diagnose.core.pipeline import ABSTENTION, Pipeline, ScoreSettings
 from diagnose.core.stage import ROLES, Role, Stage
+from diagnose.core.trace import Trace
 from diagnose.errors import BadInput, UsageError
 from diagnose.stages.build import Site, Table, build_stage, reserved
 from diagnose.stages.corpus import read_corpus
@@ -22,11 +23,14 @@ TABLES = ("pipeline", "stages", "score", "routes")
 PIPELINE_KEYS = ("name", "corpus", "abstention")
 
 
-def load_pipeline(path: Path | str, environ: Mapping[str, str] | None = None) -> Pipeline:
+def load_pipeline(
+    path: Path | str, environ: Mapping[str, str] | None = None, traces: Sequence[Trace] | None = None
+) -> Pipeline:
     """The pipeline in a file, with its corpus read and its stages built (models load at their first call).
 
     Routes come out in the order of their `cost`, cheapest first, or as declared where none has one.
-    `environ` is where keys are looked up (the process's environment unless given). Raises UsageError with
+    `environ` is where keys are looked up (the process's environment unless given); `traces` the log that is
+    replayed, which recorded stages answer from. Raises UsageError with
     the key's path for whatever is wrong in the file, BadInput where it is no TOML or the corpus is bad,
     StageFailed where the user's own factory raises, MissingExtra where an optional package is needed.
     """
@@ -35,7 +39,7 @@ def load_pipeline(path: Path | str, environ: Mapping[str, str] | None = None) ->
     head = _table(document, "pipeline", path.name)
     _only(head, PIPELINE_KEYS, f"{path.name} [pipeline]")
     tables = _stage_tables(document, path.name)
-    site = _site(path, head, document, os.environ if environ is None else environ)
+    site = _site(path, head, document, os.environ if environ is None else environ, traces)
     stages = _stages(tables, site, "stages")
     site = _counting_as(site, stages["model"])
     return Pipeline(
@@ -77,7 +81,13 @@ def _stage_tables(document: Table, file: str) -> dict[Role, Table]:
     return {role: _table(tables, role, file, "stages.") for role in ROLES if role in tables}
 
 
-def _site(path: Path, head: Table, document: Table, environ: Mapping[str, str]) -> Site:
+def _site(
+    path: Path,
+    head: Table,
+    document: Table,
+    environ: Mapping[str, str],
+    traces: Sequence[Trace] | None,
+) -> Site:
     folder, where = path.resolve().parent, f"{path.name} [pipeline]"
     corpus = reserved(head, "corpus", str, where)
     return Site(
@@ -87,6 +97,7 @@ def _site(path: Path, head: Table, document: Table, environ: Mapping[str, str]) 
         abstention=reserved(head, "abstention", str, where) or ABSTENTION,
         corpus=read_corpus(folder / corpus, corpus) if corpus else None,
         routes=_route_names(document, path.name),
+        traces=traces,
     )
 
 

@@ -8,14 +8,19 @@ from dataclasses import dataclass
 
 import msgspec
 
-from diagnose.core.artifact import Answer, Context, Output, Passage, Passages, Text
+from diagnose.core.artifact import Answer, Context, Output, Passage, Passages, Query, Text
 from diagnose.core.pipeline import Corpus, Pipeline, ScoreSettings
 from diagnose.core.stage import OUTPUT_TYPES, ROLES, TAKES, Given, Role, Stage
 from diagnose.core.trace import Step, Trace
-from diagnose.errors import BadInput, quoted
+from diagnose.errors import BadInput, UsageError, quoted
 from diagnose.stages.failure import RunFailed
 
 NAME = "recorded"
+NO_MODEL = (
+    'a logged answer says nothing of another context, so with use = "recorded" nothing could be blamed: give a '
+    "model that runs, or leave out --pipeline for what the log shows by itself"
+)
+"""Why the model cannot be a recorded stage of a pipeline file."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,74 @@ def recorded_pipeline(
         raise BadInput(f"traces: expected steps that end in an answer (role model), found the roles {has}")
     stages = tuple(recorded_stage(role, traces) for role in ROLES if role in found)
     return Pipeline(name=name, stages=stages, corpus=corpus, score=score or ScoreSettings())
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A stage of a pipeline file that answers from the log (see `recorded`)."""
+
+    stage: Stage
+    deterministic = True
+
+    @property
+    def identity(self) -> str:
+        """The digest of what was logged."""
+        return self.stage.fingerprint
+
+    def __call__(
+        self,
+        query: str,
+        conversation: Query,
+        passages: Sequence[Passage],
+        context: Context | None,
+        answer: Answer | None,
+    ) -> Output:
+        return self.stage.run(Given(query, conversation, tuple(passages), context, answer), None)
+
+
+def recorded(role: Role, traces: Sequence[Trace] | None = None) -> Recorded:
+    """`recorded`: gives what the log that is replayed has for the same input, for a stage that cannot be run here.
+
+    Any other input has no output: where a repair of an earlier stage changes what this one gets, the failure stays
+    undecided (`not-replayable`). The first stage of a pipeline loses nothing by it. The model cannot be recorded.
+    """
+    if traces is None:
+        raise UsageError("use: recorded answers from the log of  diagnose run ; here there is none")
+    if not any(trace.output(role) is not None for trace in traces):
+        has = ", ".join(r for r in ROLES if any(t.output(r) is not None for t in traces)) or "none"
+        raise UsageError(f"use: recorded finds no {role} step in the log; it has steps of {has}")
+    return Recorded(recorded_stage(role, [_with_texts(trace) for trace in traces]))
+
+
+def weakened(pipeline: Pipeline) -> tuple[str, ...]:
+    """What the recorded stages of a pipeline file take away from a report, in sentences; () without one."""
+    fixed = [stage.role for stage in pipeline.stages if stage.name == NAME]
+    if not fixed:
+        return ()
+    notes = [f"not run, the log stands in: {', '.join(fixed)}. Their fidelity is 1 by construction and says nothing"]
+    if later := [role for role in fixed if role != pipeline.roles[0]]:
+        notes.append(
+            f"where a repaired stage changes what the {' or '.join(later)} gets, the log has no output for it: those "
+            "failures stay undecided (not-replayable), and what is blamed on earlier stages is too little"
+        )
+    return tuple(notes)
+
+
+def _with_texts(trace: Trace) -> Trace:
+    """The trace with texts for passages that a later step names by id alone, as a replay hands them on."""
+    texts: dict[str, str] = {}
+    steps: list[Step] = []
+    for step in trace.steps:
+        if isinstance(step.output, Passages):
+            passages = tuple(
+                p if p.text or p.id not in texts else msgspec.structs.replace(p, text=texts[p.id])
+                for p in step.output.passages
+            )
+            for passage in passages:
+                texts.setdefault(passage.id, passage.text)
+            step = msgspec.structs.replace(step, output=Passages(passages))
+        steps.append(step)
+    return msgspec.structs.replace(trace, steps=tuple(steps))
 
 
 def given_in(trace: Trace, role: Role) -> Given:

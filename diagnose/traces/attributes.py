@@ -131,6 +131,7 @@ INPUT = (
     "haystack.component.input",
     "haystack.pipeline.input_data",
     "gen_ai.tool.call.arguments",
+    "gen_ai.task.input",
     "ai.prompt",
     "inputs",
 )
@@ -142,6 +143,7 @@ OUTPUT = (
     "haystack.component.output",
     "haystack.pipeline.output_data",
     "gen_ai.tool.call.result",
+    "gen_ai.task.output",
     "ai.response.text",
     "outputs",
 )
@@ -266,6 +268,7 @@ PASSED_OVER = (
     "gen_ai.provider.name",
     "gen_ai.system",
     "gen_ai.agent.",
+    "gen_ai.task.",
     "gen_ai.tool.",
     "gen_ai.retrieval.top_k",
     "gen_ai.output.type",

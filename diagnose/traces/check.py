@@ -15,16 +15,17 @@ from diagnose.core.coalition import SEPARATOR
 from diagnose.core.stage import ROLES, Role
 from diagnose.core.trace import TRACE_SCHEMA, Gold, Trace
 from diagnose.errors import quoted
+from diagnose.traces.account import Account
 from diagnose.traces.fields import Known, known, names_in, unknown_fields
 from diagnose.traces.from_jsonl import (
     TraceIds,
-    TraceLine,
     decode_trace,
     in_pipeline_order,
     to_trace,
     trace_decoder,
 )
 from diagnose.traces.lines import DEFAULT_LIMITS, Limits, Line, Problem, read_lines, source_name
+from diagnose.traces.read import is_ours, read_log
 
 KEPT_PROBLEMS = 1000
 """Problems a summary keeps; all are counted."""
@@ -63,7 +64,8 @@ class LogSummary(Frozen, frozen=True, omit_defaults=False):
     sentence. `roles` counts the traces with each role, `pipelines` those with each combination of roles
     (`retriever+model`). `n_passages` counts different passages per trace, `n_passages_with_text` those
     whose text is in some step of it. `unknown_fields` counts fields that are ignored. `n_problems`
-    counts all problems, `problems` keeps the first thousand.
+    counts all problems, `problems` keeps the first thousand. `formats` counts the records of each format of
+    another tool; `n_lines` is then the number of traces and problems.
     """
 
     source: str
@@ -83,6 +85,7 @@ class LogSummary(Frozen, frozen=True, omit_defaults=False):
     warnings: tuple[Warned, ...]
     n_problems: int
     problems: tuple[Problem, ...]
+    formats: dict[str, int] = {}
 
 
 @dataclass
@@ -111,9 +114,12 @@ class _Tally:
 def check_log(path: Path | str, *, limits: Limits = DEFAULT_LIMITS) -> LogSummary:
     """Reads the whole log once and says what is in it (`-`: standard input; gzip is unpacked).
 
-    Memory is flat but for the ids of traces and passages. Raises BadInput for a file that cannot
-    be read as lines at all; every other fault is a Problem in the summary.
+    Logs of other tools (files, folders, globs, a server's URL) are read as `read_log` reads them; what the
+    reader noted comes out as warnings. Memory is flat but for the ids of traces and passages. Raises BadInput
+    for a file that cannot be read at all; every other fault is a Problem in the summary.
     """
+    if not is_ours(path, limits):
+        return _check_foreign(path, limits)
     decoder, ids, tally = trace_decoder(), TraceIds(), _Tally()
     names = known(decoder.shape) or Known()
     for line in read_lines(path, limits):
@@ -127,9 +133,23 @@ def check_log(path: Path | str, *, limits: Limits = DEFAULT_LIMITS) -> LogSummar
             for finding in decoded:
                 tally.problem(line.problem(finding))
         else:
-            _count_trace(tally, decoded)
+            _count_trace(tally, to_trace(decoded), in_pipeline_order(decoded))
     _warn_of_log(tally, names)
     return _summary(source_name(path), tally)
+
+
+def _check_foreign(path: Path | str, limits: Limits) -> LogSummary:
+    account, tally = Account(), _Tally()
+    for item in read_log(path, limits=limits, account=account):
+        tally.n["lines"] += 1
+        if isinstance(item, Problem):
+            tally.problem(item)
+        else:
+            _count_trace(tally, item, True)
+    _warn_of_log(tally, Known())
+    for noted in account.summary().notes:
+        tally.warn(noted.what, noted.first, noted.n)
+    return msgspec.structs.replace(_summary(source_name(path), tally), formats=dict(account.formats))
 
 
 def _count_unknown(tally: _Tally, line: Line, names: Known) -> None:
@@ -142,14 +162,13 @@ def _count_unknown(tally: _Tally, line: Line, names: Known) -> None:
             tally.unknown[name] += 1
 
 
-def _count_trace(tally: _Tally, line: TraceLine) -> None:
-    trace = to_trace(line)
+def _count_trace(tally: _Tally, trace: Trace, in_order: bool) -> None:
     tally.n["traces"] += 1
     if trace.steps:
         roles = tuple(step.role for step in trace.steps)
         tally.roles.update(roles)
         tally.pipelines[SEPARATOR.join(roles)] += 1
-        if not in_pipeline_order(line):
+        if not in_order:
             tally.warn("steps out of pipeline order (they were sorted)", trace.trace_id)
         _warn_of_steps(tally, trace)
     else:

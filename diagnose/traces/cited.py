@@ -68,7 +68,10 @@ LIST_KEYS = (
     "data",
     "value",
     "output",
+    "outputs",
     "result",
+    "input",
+    "inputs",
 )
 MESSAGE_TYPES = frozenset({"human", "ai", "system", "tool", "function", "chat", "HumanMessage", "AIMessage"})
 MAX_PASSAGES = 10_000
@@ -104,7 +107,7 @@ def _listed(value: Any, bare: bool, depth: int) -> Sequence[Any] | None:
         if len(value) == 1 and isinstance(value[0], list) and value[0] and isinstance(value[0][0], dict):
             return value[0]  # a batch of one
         return value
-    if not isinstance(value, Mapping) or depth > 2:
+    if not isinstance(value, dict) or depth > 2:
         return None
     if parallel := _parallel(value):
         return parallel
@@ -112,7 +115,7 @@ def _listed(value: Any, bare: bool, depth: int) -> Sequence[Any] | None:
         inner = value.get(key)
         if isinstance(inner, list) and (bare or _holds_passages(inner)):
             return inner
-        if isinstance(inner, Mapping) and (found := _listed(inner, bare, depth + 1)) is not None:
+        if isinstance(inner, dict) and (found := _listed(inner, bare, depth + 1)) is not None:
             return found
     return None
 
@@ -151,7 +154,7 @@ def _passage(item: Any, bare: bool, given: Sequence[Cited]) -> Cited | None:
     if isinstance(item, list | tuple) and len(item) == 2 and is_number(item[1]):
         first = _passage(item[0], True, given)  # similarity_search_with_score
         return first and _scored(first, item[1])
-    if isinstance(item, Mapping):
+    if isinstance(item, dict):
         return _from_object(item, bare, given)
     return None
 
@@ -175,13 +178,13 @@ def _from_text(text: str, bare: bool) -> Cited | None:
 def _from_object(item: Mapping[str, Any], bare: bool, given: Sequence[Cited]) -> Cited | None:
     if "role" in item or item.get("type") in MESSAGE_TYPES or "lc" in item:
         return _from_constructor(item, bare)
-    if isinstance(node := item.get("node"), Mapping):
+    if isinstance(node := item.get("node"), dict):
         inner = _from_object(node, True, given)
         return inner and _scored(inner, item.get("score"))
     index = item.get("index")
     if isinstance(index, int) and 0 <= index < len(given):
         return _scored(given[index], _first(item, SCORE_KEYS))
-    if isinstance(wrapped := item.get("document"), Mapping):
+    if isinstance(wrapped := item.get("document"), dict):
         inner = _from_object(wrapped, True, given)
         return inner and _scored(inner, _first(item, SCORE_KEYS))
     return _from_fields(item, bare)
@@ -190,7 +193,7 @@ def _from_object(item: Mapping[str, Any], bare: bool, given: Sequence[Cited]) ->
 def _from_constructor(item: Mapping[str, Any], bare: bool) -> Cited | None:
     """LangChain's serialised form of an object; chat messages in it are no passages."""
     name = item.get("id")
-    if isinstance(name, list) and name and name[-1] == "Document" and isinstance(item.get("kwargs"), Mapping):
+    if isinstance(name, list) and name and name[-1] == "Document" and isinstance(item.get("kwargs"), dict):
         return _from_fields(item["kwargs"], bare)
     return None
 
@@ -218,7 +221,7 @@ def _from_fields(item: Mapping[str, Any], bare: bool) -> Cited | None:
 
 def _metadata(item: Mapping[str, Any]) -> Mapping[str, Any]:
     for key in METADATA_KEYS:
-        if isinstance(inner := item.get(key), Mapping):
+        if isinstance(inner := item.get(key), dict):
             return inner
     return {}
 

@@ -30,7 +30,7 @@ MAX_TEXT = 4_000_000
 USAGE_KEYS = ("usage", "usage_metadata", "token_usage", "tokenUsage")
 ASKED_KEYS = ("input_tokens", "prompt_tokens", "input", "promptTokens", "prompt")
 ANSWERED_KEYS = ("output_tokens", "completion_tokens", "output", "completionTokens", "completion")
-OF_FRAMEWORKS = ("ls_", "lc_", "langgraph_", "__")
+OF_FRAMEWORKS = ("ls_", "lc_", "langgraph_", "is_langchain", "__")
 """Beginnings of metadata that frameworks add by themselves."""
 ACCEPTED = (
     "accept",
@@ -96,7 +96,7 @@ def span_of(
         end_ns=head.end_ns,
         query=_clean(listed.first(names.QUERY))
         or (None if role in ("model", "embedding") else query_in(given_in)),
-        history=history_in(given_in) if isinstance(given_in, Mapping | list) else (),
+        history=history_in(given_in) if isinstance(given_in, dict | list) else (),
         given=given,
         cited=cited,
         prompt=_cut_turns(prompt, account),
@@ -126,9 +126,9 @@ def kind_of(flat: Mapping[str, Any], events: Iterable[Event] = ()) -> tuple[Kind
         word = value.strip('"')
         kind = kinds.get(word.lower(), "unknown")
         if kind in names.SPECIFIC:
-            return kind, word, _tool("gen_ai" if "gen_ai.operation.name" in flat else attribute)
+            return kind, word, _tool(attribute, flat)
         if fallback is None or (fallback[0] == "unknown" and kind != "unknown"):
-            fallback = (kind, word, _tool(attribute))
+            fallback = (kind, word, _tool(attribute, flat))
     component = flat.get(names.HAYSTACK_TYPE)
     if isinstance(component, str):
         kind = next((k for end, k in names.HAYSTACK_ENDINGS if component.endswith(end)), "chain")
@@ -143,10 +143,12 @@ def kind_of(flat: Mapping[str, Any], events: Iterable[Event] = ()) -> tuple[Kind
     return "unknown", "", ""
 
 
-def _tool(attribute: str) -> str:
-    start = attribute.partition(".")[0]
-    known = {"gen_ai": "genai", "llm": "openllmetry", "traceloop": "openllmetry"}
-    return known.get(start, start)
+def _tool(attribute: str, flat: Mapping[str, Any]) -> str:
+    """The convention whose switch hides texts: that of the instrumentation, not of what a server made of it."""
+    if any(name.startswith("traceloop.") for name in flat):
+        return "openllmetry"
+    start = "gen_ai" if "gen_ai.operation.name" in flat else attribute.partition(".")[0]
+    return {"gen_ai": "genai", "llm": "openllmetry", "traceloop": "openllmetry"}.get(start, start)
 
 
 def _name(flat: Mapping[str, Any], head: Head) -> str:
@@ -168,7 +170,7 @@ def _cited(
     bare = role in ("retriever", "ranker", "compressor")
     in_output = passages_in(put_out, bare=bare, given=given)
     if (found := listed.list(names.CITED)) is not None:
-        return joined(passages_of(found), in_output or ())
+        return joined(passages_of(found, tagged=role == "retriever"), in_output or ())
     documents = unwrapped(listed.flat.get("gen_ai.retrieval.documents"))
     if documents is not None and (explicit := passages_in(documents, bare=True)) is not None:
         return joined(tuple(_explicit(passage) for passage in explicit), in_output or ())
@@ -189,7 +191,7 @@ def _event_passage(event: Event) -> Cited:
     return Cited(
         id=str(found) if found not in (None, "") else None,
         text=str(values.get("document") or ""),
-        tags=tags_of(metadata if isinstance(metadata, Mapping) else {}, values.get("distance")),
+        tags=tags_of(metadata if isinstance(metadata, dict) else {}, values.get("distance")),
         id_from="id" if found not in (None, "") else "text",
     )
 
@@ -217,7 +219,7 @@ def _prompt(listed: Listed, events: Sequence[Event], given_in: Any) -> tuple[Tur
 def _event_text(event: Event) -> str | None:
     for key in ("content", "gen_ai.prompt", "gen_ai.completion", "message", "gen_ai.event.content"):
         value = unwrapped(event.attributes.get(key))
-        if isinstance(value, Mapping | list):
+        if isinstance(value, dict | list):
             said = messages_in(value)
             return said[-1].content if said else answer_in(value)
         if isinstance(value, str) and value:
@@ -250,7 +252,7 @@ def _messages(value: Any) -> tuple[Turn, ...]:
 def _told(value: Any) -> str | None:
     found = unwrapped(value)
     last = found[-1] if isinstance(found, list) and found else None
-    reason = last.get("finish_reason") if isinstance(last, Mapping) else None
+    reason = last.get("finish_reason") if isinstance(last, dict) else None
     return reason if isinstance(reason, str) and reason else None
 
 
@@ -259,7 +261,7 @@ def _variables(listed: Listed, given_in: Any, put_out: Any, role: Kind) -> dict[
     stated = unwrapped(listed.first(names.VARIABLES))
     inputs = given_in if role == "prompt" else None
     for source in (put_out, inputs, stated, listed.variables):
-        if isinstance(source, Mapping):
+        if isinstance(source, dict):
             for name, value in source.items():
                 if isinstance(value, str) and len(value) >= LEAST_VARIABLE:
                     found[str(name)] = value[:MAX_TEXT]
@@ -268,7 +270,7 @@ def _variables(listed: Listed, given_in: Any, put_out: Any, role: Kind) -> dict[
 
 def _usage(listed: Listed, put_out: Any) -> tuple[int | None, int | None]:
     usage = unwrapped(listed.first(names.USAGE))
-    inside = usage if isinstance(usage, Mapping) else usage_in(put_out)
+    inside = usage if isinstance(usage, dict) else usage_in(put_out)
     asked = listed.first(names.PROMPT_TOKENS)
     answered = listed.first(names.COMPLETION_TOKENS)
     return (
@@ -281,10 +283,10 @@ def usage_in(value: Any, depth: int = 0) -> Mapping[str, Any]:
     """The object with token counts in a model's output, {} where there is none."""
     if isinstance(value, list) and value:
         return usage_in(value[0], depth + 1)
-    if not isinstance(value, Mapping) or depth > 4:
+    if not isinstance(value, dict) or depth > 4:
         return {}
     for key in USAGE_KEYS:
-        if isinstance(found := value.get(key), Mapping):
+        if isinstance(found := value.get(key), dict):
             return found
     inner = (
         value.get(key)
@@ -305,7 +307,7 @@ def count(value: Any) -> int | None:
 
 def _cost(listed: Listed) -> float | None:
     value = unwrapped(listed.first(names.COST))
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         value = value.get("total", value.get("total_cost"))
     number = as_number(value)
     return number if number is not None and number >= 0 else None
@@ -327,7 +329,7 @@ def _error(listed: Listed, events: Sequence[Event]) -> str | None:
 
 
 def _accept(put_out: Any, text: str | None) -> bool | None:
-    if isinstance(put_out, Mapping):
+    if isinstance(put_out, dict):
         for keys, meaning in ((ACCEPTED, True), (BLOCKED, False)):
             for key in keys:
                 if isinstance(value := put_out.get(key), bool):
@@ -345,7 +347,7 @@ def _accept(put_out: Any, text: str | None) -> bool | None:
 def _labelled(listed: Listed, events: Sequence[Event], account: Account) -> Labelled | None:
     found: list[Judgement] = []
     for item in listed.list(names.JUDGED) or ():
-        if isinstance(item, Mapping):
+        if isinstance(item, dict):
             values = {key.rpartition(".")[2]: value for key, value in item.items()}
             found.append(Judgement(str(values.get("name", "")), values.get("score"), values.get("label")))
     for event in events:
@@ -372,7 +374,7 @@ def _tags(listed: Listed) -> dict[str, str]:
             tags["tags"] = ", ".join(sorted(str(item) for item in value))
     stated = unwrapped(listed.first(names.METADATA))
     for source in (stated, listed.metadata):
-        if isinstance(source, Mapping):
+        if isinstance(source, dict):
             for name, text in (tags_of(source) or {}).items():
                 if not name.startswith(OF_FRAMEWORKS):
                     tags.setdefault(name, text)

@@ -14,7 +14,7 @@ from diagnose.traces.from_otlp import attributes_of, error_of, events_of
 from diagnose.traces.judged import Judgement, labelled_by
 from diagnose.traces.moments import as_ns, hex_id, parent_id
 from diagnose.traces.rows import plain_cell
-from diagnose.traces.said import answer_in, query_in, unwrapped
+from diagnose.traces.said import answer_in, query_in
 from diagnose.traces.span import Span
 
 SOURCE = "mlflow"
@@ -51,8 +51,8 @@ def _whole(document: Mapping[str, Any], info: Mapping[str, Any], trace_id: str, 
         "",
         "trace",
         "trace",
-        query=query_in(unwrapped(asked if asked is not None else info.get("request_preview"))),
-        text=answer_in(unwrapped(said if said is not None else info.get("response_preview"))),
+        query=query_in(plain_cell(asked if asked is not None else info.get("request_preview"))),
+        text=answer_in(plain_cell(said if said is not None else info.get("response_preview"))),
         labelled=labelled_by(judgements, account) if judgements else None,
         tags=_tags(info),
         source=SOURCE,

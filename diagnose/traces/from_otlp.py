@@ -18,6 +18,8 @@ PROJECT = ("openinference.project.name", "service.name")
 ENVIRONMENT = ("deployment.environment.name", "deployment.environment")
 UNNAMED = ("unknown_service", "")
 MAX_DEPTH = 32
+VECTOR = ".embedding.vector"
+"""The longest of all attributes, and nothing that a trace holds."""
 
 
 def spans_of_otlp(document: Mapping[str, Any], account: Account) -> Iterator[Span]:
@@ -77,20 +79,25 @@ def _whole(attributes: Mapping[str, Any], head: Head) -> Span | None:
 
 def attributes_of(attributes: Any) -> dict[str, Any]:
     """Attributes by name, whether they stand in a list of keys and values or are an object already."""
-    if isinstance(attributes, Mapping):
+    if isinstance(attributes, dict):
         return dict(attributes)
     if not isinstance(attributes, list):
         return {}
     found: dict[str, Any] = {}
     for item in attributes:
-        if isinstance(item, Mapping) and isinstance(key := item.get("key"), str):
-            found[key] = any_value(item.get("value"))
+        if not isinstance(item, dict) or not isinstance(key := item.get("key"), str):
+            continue
+        value = item.get("value")
+        if isinstance(value, dict) and "stringValue" in value and len(value) == 1:
+            found[key] = value["stringValue"]
+        elif not key.endswith(VECTOR):
+            found[key] = any_value(value)
     return found
 
 
 def any_value(value: Any, depth: int = 0) -> Any:
     """A plain value out of `{"stringValue": …}`, `{"int_value": "5"}` and the rest of them."""
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         return value
     for kind, inner in value.items():
         if inner is not None:
@@ -101,12 +108,12 @@ def any_value(value: Any, depth: int = 0) -> Any:
     if letter == "in":
         return _whole_number(inner)
     if letter == "ar" and depth < MAX_DEPTH:
-        values = inner.get("values") if isinstance(inner, Mapping) else inner
+        values = inner.get("values") if isinstance(inner, dict) else inner
         return [any_value(item, depth + 1) for item in values or ()] if isinstance(values, list) else []
     if letter == "kv" and depth < MAX_DEPTH:
-        values = inner.get("values") if isinstance(inner, Mapping) else inner
+        values = inner.get("values") if isinstance(inner, dict) else inner
         pairs = (
-            [item for item in values or () if isinstance(item, Mapping)] if isinstance(values, list) else []
+            [item for item in values or () if isinstance(item, dict)] if isinstance(values, list) else []
         )
         return {str(item.get("key")): any_value(item.get("value"), depth + 1) for item in pairs}
     return inner
@@ -126,13 +133,13 @@ def events_of(events: Any) -> tuple[Event, ...]:
     return tuple(
         Event(str(event.get("name") or ""), attributes_of(event.get("attributes")))
         for event in events
-        if isinstance(event, Mapping)
+        if isinstance(event, dict)
     )
 
 
 def error_of(status: Any) -> str | None:
     """A status that is an error, as its message."""
-    if not isinstance(status, Mapping):
+    if not isinstance(status, dict):
         return None
     code = status.get("code", status.get("status_code"))
     if code in (2, "2") or (isinstance(code, str) and code.upper().endswith("ERROR")):
@@ -142,7 +149,7 @@ def error_of(status: Any) -> str | None:
 
 
 def _resource_tags(resource: Any) -> dict[str, str]:
-    if not isinstance(resource, Mapping):
+    if not isinstance(resource, dict):
         return {}
     attributes = attributes_of(resource.get("attributes"))
     tags: dict[str, str] = {}
@@ -157,4 +164,4 @@ def _objects(parent: Mapping[str, Any], *names: str) -> Iterator[Mapping[str, An
     for name in names:
         items = parent.get(name)
         if isinstance(items, list):
-            yield from (item for item in items if isinstance(item, Mapping))
+            yield from (item for item in items if isinstance(item, dict))

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import lru_cache
+from typing import Any, Literal, NamedTuple
 
 from diagnose.core.artifact import Turn
 from diagnose.traces import attributes as names
@@ -23,6 +24,8 @@ MAX_ITEMS = 20_000
 
 _START = tuple(f"{name}." for name in names.LISTS)
 _INDEXED = re.compile(rf"({'|'.join(map(re.escape, names.LISTS))})\.(\d{{1,9}})(?:\.(.*))?", re.DOTALL)
+_WRAPPED = ("document.", "message.")
+"""What OpenInference wraps the fields of a list's entries in."""
 _METADATA = ("metadata.", "langfuse.trace.metadata.", "langfuse.observation.metadata.")
 _VARIABLES = "llm.prompt_template.variables."
 _OBJECTS = frozenset(
@@ -83,75 +86,101 @@ def split(attributes: Mapping[str, Any], account: Account) -> Listed:
     return listed
 
 
-def _put(listed: Listed, key: str, value: Any, account: Account, depth: int) -> None:
+class _Place(NamedTuple):
+    """What an attribute's name says: a plain one, an entry of a list, a part of an object, or nothing to us."""
+
+    what: Literal["plain", "entry", "metadata", "variables", "unread"]
+    name: str = ""
+    index: int = 0
+    rest: str | None = None
+
+
+@lru_cache(maxsize=16_384)
+def _place(key: str) -> _Place:
+    """Cached, since every span repeats the same few hundred names."""
     if key.startswith(_START) and (match := _INDEXED.fullmatch(key)):
-        items = listed.lists.setdefault(match[1], {})
-        index = int(match[2])
-        if index in items or len(items) < MAX_ITEMS:
-            if match[3] is None:
-                items[index] = value
-            elif isinstance(item := items.setdefault(index, {}), dict):
-                item[match[3]] = value
+        rest = match[3]
+        for wrapped in _WRAPPED:
+            rest = rest and rest.removeprefix(wrapped)
+        return _Place("entry", match[1], int(match[2]), rest)
+    if key in _READ:
+        return _Place("plain")
+    if key.startswith(_METADATA):
+        return _Place("metadata", key.partition("metadata.")[2])
+    if key.startswith(_VARIABLES):
+        return _Place("variables", key[len(_VARIABLES) :])
+    return _Place("plain" if key.startswith(names.PASSED_OVER) else "unread")
+
+
+def _put(listed: Listed, key: str, value: Any, account: Account, depth: int) -> None:
+    place = _place(key)
+    if place.what == "entry":
+        _put_entry(listed.lists.setdefault(place.name, {}), place.index, place.rest, value)
         return
     if isinstance(value, list) and key in names.LISTS:
         listed.lists[key] = dict(enumerate(value[:MAX_ITEMS]))
         return
-    if isinstance(value, Mapping) and key not in _OBJECTS and depth < 6:
+    if isinstance(value, dict) and key not in _OBJECTS and depth < 6:
         for name, inner in value.items():
             if inner is not None:
                 _put(listed, f"{key}.{name}", inner, account, depth + 1)
         return
     listed.flat[key] = value
-    if key in _READ:
-        return
-    if key.startswith(_METADATA):
-        listed.metadata[key.partition("metadata.")[2]] = value
-    elif key.startswith(_VARIABLES):
-        listed.variables[key[len(_VARIABLES) :]] = value
-    elif not key.startswith(names.PASSED_OVER):
+    if place.what == "metadata":
+        listed.metadata[place.name] = value
+    elif place.what == "variables":
+        listed.variables[place.name] = value
+    elif place.what == "unread":
         count_name(account.attributes, key)
 
 
-def passages_of(items: Iterable[Any]) -> tuple[Cited, ...]:
-    """The passages of a list of OpenInference documents."""
-    found = []
-    for item in items:
-        fields = {
-            key.removeprefix("document."): value
-            for key, value in _levelled(item, "document").items()
-            if value is not None
-        }
-        metadata = unwrapped(fields.get("metadata"))
-        inside = dict(metadata) if isinstance(metadata, Mapping) else {}
-        inside.update({k[len("metadata.") :]: v for k, v in fields.items() if k.startswith("metadata.")})
-        content = fields.get("content")
-        explicit = identifier(fields, ("id",))
-        named, id_from = (explicit, "id") if explicit else metadata_id(inside)
-        score = as_number(fields.get("score"))
-        if score is None:
-            score = as_number(inside.get("relevance_score", inside.get("score")))
-        title = inside.get("title")
-        found.append(
-            Cited(
-                id=named,
-                text=content if isinstance(content, str) and content not in REDACTED else "",
-                score=score,
-                title=title if isinstance(title, str) and title else None,
-                tags=tags_of(inside),
-                id_from=id_from,
-            )
-        )
-    return tuple(found)
+def _put_entry(items: dict[int, Any], index: int, rest: str | None, value: Any) -> None:
+    item = items.get(index)
+    if item is None:
+        if len(items) < MAX_ITEMS:
+            items[index] = value if rest is None else {rest: value}
+    elif rest is not None and isinstance(item, dict):
+        item[rest] = value
+
+
+def passages_of(items: Iterable[Any], tagged: bool = False) -> tuple[Cited, ...]:
+    """The passages of a list of OpenInference documents, with the plain values of their metadata if `tagged`."""
+    return tuple(_document(_levelled(item, "document"), tagged) for item in items)
+
+
+def _document(raw: Mapping[str, Any], tagged: bool) -> Cited:
+    fields = raw
+    if "content" not in fields:
+        fields = {key.removeprefix("document."): value for key, value in raw.items() if value is not None}
+    content, explicit = fields.get("content"), identifier(fields, ("id",))
+    score = as_number(fields.get("score"))
+    text = content if isinstance(content, str) and content not in REDACTED else ""
+    if explicit and score is not None and not tagged:
+        return Cited(explicit, text, score, id_from="id")
+    metadata = unwrapped(fields.get("metadata"))
+    inside = dict(metadata) if isinstance(metadata, dict) else {}
+    inside.update({k[len("metadata.") :]: v for k, v in fields.items() if k.startswith("metadata.")})
+    named, id_from = (explicit, "id") if explicit else metadata_id(inside)
+    if score is None:
+        score = as_number(inside.get("relevance_score", inside.get("score")))
+    title = inside.get("title")
+    return Cited(
+        id=named,
+        text=text,
+        score=score,
+        title=title if isinstance(title, str) and title else None,
+        tags=tags_of(inside) if tagged else None,
+        id_from=id_from,
+    )
 
 
 def _levelled(item: Any, under: str) -> dict[str, Any]:
     """An item's fields, those of the object it wraps beside its own."""
-    if not isinstance(item, Mapping):
+    if not isinstance(item, dict):
         return {"content": item}
-    fields = dict(item)
-    if isinstance(inner := fields.pop(under, None), Mapping):
-        fields = {**inner, **fields}
-    return fields
+    if isinstance(inner := item.get(under), dict):
+        return {**inner, **{key: value for key, value in item.items() if key != under}}
+    return item
 
 
 def joined(stated: tuple[Cited, ...], in_output: Sequence[Cited]) -> tuple[Cited, ...]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from diagnose.core.artifact import Passage
@@ -16,7 +15,8 @@ LEAST_WHOLE = 4
 """Characters below which a passage is too short to be told from a chance occurrence."""
 MAX_PASSAGES = 5_000
 
-_BLANKS = re.compile(r"\s+")
+_ODD_BLANKS = re.compile(r"[^\S ]\s*| \s+")
+"""Blanks that are not a single space."""
 
 
 class Piece(NamedTuple):
@@ -27,29 +27,39 @@ class Piece(NamedTuple):
     passage: Passage
 
 
-@dataclass(frozen=True)
 class Flat:
     """A text with every run of blanks as one, and where each of its characters stood before."""
 
-    text: str
-    at: Sequence[int]
+    def __init__(self, text: str) -> None:
+        parts: list[str] = []
+        self._flat, self._raw = [0], [0]
+        position = length = 0
+        for match in _ODD_BLANKS.finditer(text):
+            start, end = match.span()
+            parts.append(text[position:start])
+            parts.append(" ")
+            length += start - position + 1
+            position = end
+            self._flat.append(length)
+            self._raw.append(end)
+        parts.append(text[position:])
+        self.text = "".join(parts) if position else text
+
+    def at(self, place: int) -> int:
+        """Where a character of the flat text stood."""
+        i = bisect_right(self._flat, place) - 1
+        return self._raw[i] + place - self._flat[i]
+
+    def end(self, place: int) -> int:
+        """Where the character before a place of the flat text ended."""
+        return self.at(place - 1) + 1 if place else 0
 
 
-def flattened(text: str) -> Flat:
+def flat_text(text: str) -> str:
     """The text with its runs of blanks as single ones; line breaks are often changed on the way to a prompt."""
-    if "\n" not in text and "\t" not in text and "  " not in text and "\r" not in text:
-        return Flat(text, range(len(text) + 1))
-    parts: list[str] = []
-    at: list[int] = []
-    position = 0
-    for match in _BLANKS.finditer(text):
-        parts.append(text[position : match.start()])
-        parts.append(" ")
-        at.extend(range(position, match.start() + 1))
-        position = match.end()
-    parts.append(text[position:])
-    at.extend(range(position, len(text) + 1))
-    return Flat("".join(parts), at)
+    if "\n" in text or "  " in text or "\t" in text or "\r" in text or not text.isascii():
+        return _ODD_BLANKS.sub(" ", text)
+    return text
 
 
 def pieces_of(passages: Iterable[Passage], text: str) -> tuple[Piece, ...]:
@@ -58,8 +68,8 @@ def pieces_of(passages: Iterable[Passage], text: str) -> tuple[Piece, ...]:
     Whole passages claim their place first, so that two passages that start alike are not taken for cut
     pieces of one another.
     """
-    flat = flattened(text)
-    wanted = [(passage, flattened(passage.text.strip()).text) for passage in _once(passages)]
+    flat = Flat(text)
+    wanted = [(passage, flat_text(passage.text.strip())) for passage in _once(passages)]
     wanted.sort(key=lambda pair: -len(pair[1]))
     found: list[Piece] = []
     taken = _Taken()
@@ -73,7 +83,7 @@ def pieces_of(passages: Iterable[Passage], text: str) -> tuple[Piece, ...]:
     for passage, body in missing:
         if (cut := _cut_piece(body, flat, taken)) is not None:
             start, end = cut
-            found.append(_piece(flat, start, end, passage, text[flat.at[start] : flat.at[end]]))
+            found.append(_piece(flat, start, end, passage, text[flat.at(start) : flat.end(end)]))
     return tuple(sorted(found, key=lambda piece: piece.start))
 
 
@@ -89,11 +99,16 @@ def _once(passages: Iterable[Passage]) -> list[Passage]:
 
 
 def _everywhere(body: str, text: str) -> list[int]:
+    # A short piece is looked for first: most passages are not there at all, and long needles take setting up.
+    probe = body[:PROBE]
     places: list[int] = []
-    at = text.find(body)
+    at = text.find(probe)
     while at >= 0 and len(places) < MAX_PASSAGES:
-        places.append(at)
-        at = text.find(body, at + len(body))
+        if len(probe) == len(body) or text.startswith(body, at):
+            places.append(at)
+            at = text.find(probe, at + len(body))
+        else:
+            at = text.find(probe, at + 1)
     return places
 
 
@@ -129,8 +144,8 @@ def _shared(one: str, other: str) -> int:
 def _piece(flat: Flat, start: int, end: int, passage: Passage, text: str) -> Piece:
     shown = text.strip() if text is not passage.text else text
     return Piece(
-        flat.at[start],
-        flat.at[end] if end < len(flat.at) else flat.at[-1],
+        flat.at(start),
+        flat.end(end),
         Passage(passage.id, shown, None, passage.title),
     )
 

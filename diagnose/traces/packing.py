@@ -44,7 +44,7 @@ def packed_by(nodes: Sequence[Node], call: Call | None, passages: Sequence[Passa
                 _packed(context_around(text, pieces) if is_prompt else text, pieces, node, whole),
                 found,
             )
-    in_prompt = _from_prompt(call, passages, whole) if call else None
+    in_prompt = _from_prompt(call, passages, whole, seen) if call else None
     if best is None or (in_prompt and len(in_prompt.context.passages) > rank[0]):
         return in_prompt
     return best
@@ -69,8 +69,11 @@ def _candidates(nodes: Sequence[Node], call: Call | None) -> Iterator[tuple[Node
             yield node, text
 
 
-def _from_prompt(call: Call, passages: Sequence[Passage], whole: dict[str, int]) -> Packed | None:
-    found = [(turn.content, pieces_of(passages, turn.content)) for turn in call.prompt]
+def _from_prompt(
+    call: Call, passages: Sequence[Passage], whole: dict[str, int], seen: dict[str, tuple[Piece, ...]]
+) -> Packed | None:
+    texts_read = [turn.content for turn in call.prompt]
+    found = [(text, seen[text] if text in seen else pieces_of(passages, text)) for text in texts_read]
     held = [(text, pieces) for text, pieces in found if pieces]
     if not held:
         return None

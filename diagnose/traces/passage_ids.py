@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from diagnose.core.artifact import Passage
 from diagnose.stages.passage import content_id
-from diagnose.traces.packed import flattened
 from diagnose.traces.span import Cited, IdFrom
 
 TextOf = Callable[[str], str | None]
@@ -36,26 +35,29 @@ class PassageIds:
         self._corpus = text_of
         self.filled = 0
         everything = list(cited)
+        # Where every passage has an id of its own, nothing has to be told by its words.
+        self._worded = any(passage.id_from != "id" for passage in everything)
         for rank in ("id", "output", "metadata"):
             for passage in everything:
-                if passage.id is not None and passage.id_from == rank:
+                if passage.id is not None and passage.id_from == rank and passage.text:
                     self._learn(passage, passage.id)
 
     def _learn(self, passage: Cited, name: str) -> None:
-        text = _plain(passage.text)
-        if not text:
+        before = self._texts.get(name)
+        if before is None or len(passage.text) > len(before):
+            self._texts[name] = passage.text
+        if not self._worded or not (text := _plain(passage.text)):
             return
         self._by_text.setdefault(text, Known(name, passage.id_from))
-        before = self._texts.get(name)
-        if before is None or (len(passage.text) > len(before) and _plain(before) in text):
-            self._texts[name] = passage.text
-        elif passage.id_from == "metadata" and text not in _plain(before):
-            self._shared.add(name)
+        if passage.id_from == "metadata" and before is not None:
+            known = _plain(before)
+            if text not in known and known not in text:
+                self._shared.add(name)
 
     def passage(self, cited: Cited, tags: dict[str, str] | None = None) -> tuple[Passage, IdFrom]:
         """The passage as this program knows it, and where its id is from."""
-        text = _plain(cited.text)
         known = Known(cited.id, cited.id_from) if cited.id is not None else None
+        text = _plain(cited.text) if known is None or known.id_from == "metadata" else ""
         if (known is None or known.id_from == "metadata") and text in self._by_text:
             known = self._by_text[text]
         if known is None:
@@ -74,4 +76,4 @@ class PassageIds:
 
 
 def _plain(text: str) -> str:
-    return flattened(text).text.strip()
+    return " ".join(text.split())

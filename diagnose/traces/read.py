@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import itertools
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -37,7 +38,7 @@ from diagnose.traces.rows import is_dataset, is_table, read_rows
 from diagnose.traces.sniff import TOOLS, Format, format_of, held
 from diagnose.traces.span import Span
 
-URLS = ("http://", "https://")
+_URL = re.compile(r"^(https?):/+")
 RECORDS = frozenset({"ragas", "ragchecker", "deepeval", "promptfoo", "records"})
 MAX_HELD = 4
 """How deep envelopes in envelopes are opened."""
@@ -87,6 +88,14 @@ def read_log(
     )
     named = [sources] if isinstance(sources, Path | str) else list(sources)
     return _finished(_everything(named, reading), reading)
+
+
+def is_ours(path: Source, limits: Limits = DEFAULT_LIMITS) -> bool:
+    """Whether this is one file of our own traces, to be read line by line."""
+    text = str(path)
+    if _URL.match(text) or (text != STDIN and (is_table(Path(path)) or Path(path).is_dir())):
+        return False
+    return (text == STDIN or Path(path).exists() or not glob.has_magic(text)) and is_native(path, limits)
 
 
 def text_of(corpus: Corpus | None) -> TextOf | None:
@@ -145,10 +154,16 @@ def _without_source(message: str, source: Source) -> str:
     return message.removeprefix(f"{source_name(source)}: ").removeprefix("expected a log, found ")
 
 
+def _plain(name: Source) -> str:
+    """The source as it was written: a Path makes one slash of a URL's two."""
+    text = str(name)
+    return _URL.sub(r"\1://", text) if _URL.match(text) else text
+
+
 def _expanded(name: Source) -> Iterator[Source]:
     """A folder's files, a glob's, or the source as it is."""
-    text = str(name)
-    if text == STDIN or text.startswith(URLS):
+    text = _plain(name)
+    if text == STDIN or _URL.match(text):
         yield text
         return
     path = Path(name)
@@ -177,7 +192,7 @@ def _is_log_file(file: Path, folder: Path) -> bool:
 
 
 def _read(source: Source, reading: Reading, groups: SpanGroups) -> Iterator[Trace | Problem]:
-    if isinstance(source, str) and source.startswith(URLS):
+    if isinstance(source, str) and _URL.match(source):
         from diagnose.traces.from_server import documents_of_server
 
         documents: Iterable[Document | Problem] = documents_of_server(source, reading.format, reading.project)

@@ -86,7 +86,7 @@ def unwrapped(value: Any) -> Any:
 
 def messages_in(value: Any, depth: int = 0) -> tuple[Turn, ...]:
     """The chat messages of a value, () where there are none."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         if (turn := _turn(value)) is not None:
             return (turn,)
         if depth < MAX_DEPTH:
@@ -112,14 +112,14 @@ def messages_in(value: Any, depth: int = 0) -> tuple[Turn, ...]:
 
 
 def _turn(item: Mapping[str, Any]) -> Turn | None:
-    if "lc" in item and isinstance(item.get("kwargs"), Mapping):
+    if "lc" in item and isinstance(item.get("kwargs"), dict):
         name = item.get("id")
         role = name[-1] if isinstance(name, list) and name else "user"
         return _turn({"type": role, **item["kwargs"]})
-    if isinstance(item.get("data"), Mapping) and item.get("type") in ROLE_OF:
+    if isinstance(item.get("data"), dict) and item.get("type") in ROLE_OF:
         item = {"type": item["type"], **item["data"]}
     role = item.get("role", item.get("_role", item.get("type")))
-    if isinstance(role, Mapping):
+    if isinstance(role, dict):
         role = role.get("value")
     if not isinstance(role, str) or not ("role" in item or "_role" in item or role in ROLE_OF):
         return None
@@ -133,7 +133,7 @@ def text_of(content: Any) -> str | None:
     """The text of a message's content: itself, or its textual parts one after another."""
     if isinstance(content, str):
         return content
-    if isinstance(content, Mapping):
+    if isinstance(content, dict):
         return _part(content)
     if not isinstance(content, list | tuple):
         return None
@@ -157,13 +157,13 @@ def query_in(value: Any, depth: int = 0) -> str | None:
         return query_in(inner, depth + 1) if inner is not value else _said(value)
     if depth > MAX_DEPTH:
         return None
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         if turns := messages_in(value):
             return last_user(turns)
         for key in QUERY_KEYS:
             if key in value and (found := query_in(value[key], depth + 1)):
                 return found
-        inner = [item for item in value.values() if isinstance(item, Mapping)]
+        inner = [item for item in value.values() if isinstance(item, dict)]
         return next((found for item in inner if (found := query_in(item, depth + 1))), None)
     if isinstance(value, list | tuple) and value:
         turns = messages_in(value)
@@ -173,13 +173,13 @@ def query_in(value: Any, depth: int = 0) -> str | None:
 
 def history_in(value: Any) -> tuple[Turn, ...]:
     """The turns before the question, where the input holds a conversation."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         for key in HISTORY_KEYS:
             if key in value and (turns := messages_in(unwrapped(value[key]))):
                 asked = any(value.get(other) for other in ("question", "query", "input", "user_input"))
                 return turns if asked else before_last_user(turns)
         inner = value.get("input")
-        return history_in(inner) if isinstance(inner, Mapping) else ()
+        return history_in(inner) if isinstance(inner, dict) else ()
     return before_last_user(messages_in(value))
 
 
@@ -199,12 +199,12 @@ def answer_in(value: Any, depth: int = 0) -> str | None:
     """The answer in a logged output; None where there is none."""
     if isinstance(value, str):
         inner = unwrapped(value)
-        if isinstance(inner, Mapping | list):
+        if isinstance(inner, dict | list):
             return answer_in(inner, depth + 1) or _said(value)
         return _said(inner if isinstance(inner, str) else value)
     if depth > MAX_DEPTH or not value:
         return None
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return _answer_in_object(value, depth)
     if isinstance(value, list | tuple):
         if turns := messages_in(value):
@@ -222,12 +222,12 @@ def _answer_in_object(value: Mapping[str, Any], depth: int) -> str | None:
     for key in ANSWER_KEYS:
         if key in value and (found := answer_in(value[key], depth + 1)):
             return found
-    inner = [item for item in value.values() if isinstance(item, Mapping)]
+    inner = [item for item in value.values() if isinstance(item, dict)]
     return next((found for item in inner if (found := answer_in(item, depth + 1))), None)
 
 
 def _is_parts(value: Sequence[Any]) -> bool:
-    return all(isinstance(item, Mapping) and item.get("type") in ("text", "output_text") for item in value)
+    return all(isinstance(item, dict) and item.get("type") in ("text", "output_text") for item in value)
 
 
 def _said(text: str) -> str | None:

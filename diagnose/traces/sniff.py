@@ -56,10 +56,23 @@ def format_of(document: Any) -> Format | None:
     keys = document.keys()
     if not keys.isdisjoint(OTLP_KEYS):
         return "otlp"
-    for test in (_native, _span, _whole_trace, _evaluation, _holder):
+    for test in (_frame, _native, _span, _whole_trace, _evaluation, _holder):
         if (found := test(document)) is not None:
             return found
     return "records" if _is_record(document) else None
+
+
+def _frame(document: Mapping[str, Any]) -> Format | None:
+    """A data frame written column by column (or row by row): objects with one set of keys throughout."""
+    first: Any = None
+    for value in document.values():
+        if not isinstance(value, Mapping) or not value:
+            return None
+        if first is None:
+            first = value.keys()
+        elif value.keys() != first:
+            return None
+    return "frame" if len(document) > 1 else None
 
 
 def _native(document: Mapping[str, Any]) -> Format | None:
@@ -153,11 +166,6 @@ def _holder(document: Mapping[str, Any]) -> Format | None:
     results = document.get("results")
     if isinstance(results, Mapping) and isinstance(results.get("results"), list):
         return "envelope"
-    values = list(document.values())
-    if len(values) > 1 and all(isinstance(value, Mapping) for value in values):
-        first = values[0].keys()
-        if first and all(value.keys() == first for value in values):
-            return "frame"
     return None
 
 

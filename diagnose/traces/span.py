@@ -30,7 +30,7 @@ IdFrom = Literal["id", "output", "metadata", "text"]
 nowhere, so that it is the digest of the text."""
 
 
-class Cited(Frozen, frozen=True):
+class Cited(Frozen, frozen=True, gc=False):
     """A passage as a span cites it; `id` is None and `text` empty where the span does not say."""
 
     id: str | None = None
@@ -50,7 +50,7 @@ class Labelled(Frozen, frozen=True):
     feedback: float | None = None
 
 
-class Span(Frozen, frozen=True):
+class Span(Frozen, frozen=True, gc=False):
     """One span. Times are nanoseconds of wall time, 0 where the log has none.
 
     `query` is what the span was asked, `given` and `cited` the passages in its input and its output (None: it

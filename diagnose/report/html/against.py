@@ -1,36 +1,34 @@
-"""This report against another of the same log: differences paired by trace."""
+"""This report against another of the same log: differences paired by trace, and the numbers of both beside each other."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from diagnose.core.blame import Blame
 from diagnose.core.report import Report
 from diagnose.core.stage import ROLES, Role
+from diagnose.core.verdict import CohortChange, Comparison, Delta, Moved
 from diagnose.report import numbers
 from diagnose.report.foreign import flat
 from diagnose.report.html.scale import Bar, Scale, bar_of, scale_of
 
-RESAMPLES = 500
-NOW_RIGHT, NEW = "no failure", "no failure"
-IDS = 40
-"""Trace ids named in a list."""
-MOVES = 30
+RIGHT = "right"
+"""What is said of a trace that did not fail, in place of a verdict."""
+COHORTS, MOVES, NAMED = 20, 20, 40
+"""Cohorts, kinds of moves and traces that are shown."""
 
 
 class Baseline(NamedTuple):
-    """Another report with the blame of its failures. `name` says what it is (a branch, a date)."""
+    """The report of the baseline, and the comparison with it, by trace (`before` is the baseline)."""
 
     report: Report
-    blames: Sequence[Blame]
-    name: str = "baseline"
+    comparison: Comparison
 
 
-class Moved(NamedTuple):
-    """One number then and now; `sure` says whether its interval leaves out zero."""
+class Paired(NamedTuple):
+    """A paired difference with its bar; `sure` where its interval leaves out zero."""
 
     name: str
     role: Role | None
@@ -38,16 +36,35 @@ class Moved(NamedTuple):
     now: str
     change: str
     interval: str
-    bar: Bar | None
+    chance: str
+    bar: Bar
     sure: bool
+    note: str = ""
 
 
-class Change(NamedTuple):
-    """So many failures had one verdict then and another now."""
+class Beside(NamedTuple):
+    """A number of both reports; nothing is said of chance."""
+
+    name: str
+    then: str
+    now: str
+    change: str
+
+
+class Move(NamedTuple):
+    """So many traces had one verdict then and another now."""
 
     then: str
     now: str
     n: int
+
+
+class Trace(NamedTuple):
+    """A trace that came out otherwise."""
+
+    trace_id: str
+    then: str
+    now: str
 
 
 @dataclass(frozen=True)
@@ -55,167 +72,148 @@ class Against:
     """The view of the comparison."""
 
     name: str
-    paired: int
-    scale: Scale
-    numbers: tuple[Moved, ...]
-    stages: tuple[Moved, ...]
-    changes: tuple[Change, ...]
-    new: tuple[str, ...]
-    mended: tuple[str, ...]
+    headline: str
+    n: int
     notes: tuple[str, ...]
+    scale: Scale
+    score: Paired
+    stages: tuple[Paired, ...]
+    unpaired: tuple[Role, ...]
+    cohorts: tuple[Paired, ...]
+    cohorts_left_out: int
+    beside: tuple[Beside, ...]
+    gains: tuple[Beside, ...]
+    modes: tuple[Beside, ...]
+    moves: tuple[Move, ...]
+    regressed: tuple[Trace, ...]
+    repaired: tuple[Trace, ...]
 
 
-class _Difference(NamedTuple):
-    value: float
-    low: float | None
-    high: float | None
-
-
-def against_of(report: Report, blames: Sequence[Blame], baseline: Baseline) -> Against:
-    """The paired differences of two reports of one log, now less then.
-
-    Both name their failures only, so a trace that failed in neither counts as unchanged; the intervals are 95 % bootstrap
-    intervals over all traces of the log.
-    """
-    then = {blame.trace_id: blame for blame in baseline.blames}
-    now = {blame.trace_id: blame for blame in blames}
-    ids = list(dict.fromkeys([*now, *then]))
-    roles = [role for role in ROLES if role in {*report.roles, *baseline.report.roles}]
-    rows = [[float(i in now) - float(i in then), *_lost(now.get(i), then.get(i), roles)] for i in ids]
-    found = _differences(rows, max(report.n_traces, len(ids)), len(roles) + 1, report.provenance.seed)
-    scale = scale_of(x for d in found[1:] for x in d)
-    verdicts = Counter((_verdict(then.get(i)), _verdict(now.get(i))) for i in ids)
-    changes = [Change(*pair, n) for pair, n in verdicts.most_common() if pair[0] != pair[1]]
+def against_of(report: Report, baseline: Baseline) -> Against:
+    """The view of a report against its baseline."""
+    found, then = baseline.comparison, baseline.report
+    known = [(stage, stage.blame) for stage in found.stages if stage.blame is not None]
+    cohorts = sorted(found.cohorts, key=lambda c: -abs(c.score.change))[:COHORTS]
+    deltas = [found.score, *(blame for _, blame in known), *(c.score for c in cohorts)]
+    scale = scale_of((x for d in deltas for x in (d.change, d.low, d.high)), most=4)
+    notes = {"changed": "its version changed", "added": "new", "removed": "gone"}
     return Against(
-        name=flat(baseline.name, 80),
-        paired=len(now.keys() & then.keys()),
+        name=flat(found.before, 80),
+        headline=flat(found.headline, 600),
+        n=found.score.n,
+        notes=(*_changed(found), *(flat(note, 300) for note in found.notes)),
         scale=scale,
-        numbers=tuple(_numbers(report, baseline.report, found[0])),
+        score=_paired("mean score", None, found.score, scale),
         stages=tuple(
-            _stage(role, d, scale, report, baseline.report) for role, d in zip(roles, found[1:], strict=True)
+            _paired(s.role, s.role, blame, scale, notes.get(s.identity, "")) for s, blame in known
         ),
-        changes=tuple(changes[:MOVES]),
-        new=tuple(i for i in now if i not in then),
-        mended=tuple(i for i in then if i not in now),
-        notes=tuple(_notes(report, baseline.report)),
+        unpaired=tuple(stage.role for stage in found.stages if stage.blame is None),
+        cohorts=tuple(_paired(_cohort(c), None, c.score, scale) for c in cohorts),
+        cohorts_left_out=len(found.cohorts) - len(cohorts),
+        beside=tuple(_beside(then, report)),
+        gains=tuple(_gains(then, report)),
+        modes=tuple(_modes(then, report)),
+        moves=tuple(_moves([*found.regressed, *found.repaired, *found.failing])),
+        regressed=tuple(map(_trace, found.regressed)),
+        repaired=tuple(map(_trace, found.repaired)),
     )
 
 
-def _verdict(blame: Blame | None) -> str:
-    return blame.verdict if blame else "no failure"
+def verdicts_before(comparison: Comparison) -> dict[str, str]:
+    """What each failure of now came to in the baseline, by trace id."""
+    return {m.trace_id: _trace(m).then for m in (*comparison.regressed, *comparison.failing)}
 
 
-def _lost(now: Blame | None, then: Blame | None, roles: Sequence[Role]) -> list[float]:
-    """By how much each stage's blame for one trace differs; only convictions count, as in the ranking."""
-
-    def share(blame: Blame | None, role: Role) -> float:
-        return blame.shares.get(role, 0.0) if blame and blame.verdict in ROLES else 0.0
-
-    return [share(now, role) - share(then, role) for role in roles]
-
-
-def _differences(
-    rows: Sequence[Sequence[float]], n_traces: int, columns: int, seed: int
-) -> list[_Difference]:
-    """Column sums with their intervals; traces without a row are rows of zeros."""
-    import numpy as np
-
-    from diagnose.stats.bootstrap import cluster_sums, percentile_interval
-
-    values = np.zeros((n_traces, columns))
-    if rows:
-        values[: len(rows)] = rows
-    changed = int(np.any(values != 0, axis=1).sum())
-    drawn = cluster_sums(values, None, RESAMPLES, seed) if changed else None
-    found = []
-    for i in range(columns):
-        moved = int((values[:, i] != 0).sum())
-        ends = percentile_interval(drawn[:, i], n_clusters=moved) if drawn is not None and moved else None
-        found.append(_Difference(float(values[:, i].sum()) + 0.0, *(ends or (None, None))))
-    return found
+def _paired(name: str, role: Role | None, d: Delta, scale: Scale, note: str = "") -> Paired:
+    sure = d.low is not None and d.high is not None and (d.low > 0 or d.high < 0)
+    low_high = numbers.NOTHING if d.low is None or d.high is None else (
+        f"{numbers.gain(d.low)} to {numbers.gain(d.high)}"
+    )
+    return Paired(
+        name=name,
+        role=role,
+        then=numbers.score(d.before),
+        now=numbers.score(d.after),
+        change=numbers.gain(d.change),
+        interval=low_high,
+        chance=numbers.NOTHING if d.p_value is None else f"{max(d.p_value, 0.0001):.2g}",
+        bar=bar_of(scale, d.change, d.low, d.high),
+        sure=sure,
+        note=note,
+    )
 
 
-def _numbers(now: Report, then: Report, failing: _Difference) -> list[Moved]:
-    found = [
-        Moved(
-            "failures",
-            None,
-            numbers.count(then.n_failures),
-            numbers.count(now.n_failures),
-            _signed(failing.value),
-            _interval(failing),
-            None,
-            _sure(failing),
+def _cohort(change: CohortChange) -> str:
+    return f"{flat(change.tag, 40)} = {flat(change.value, 40)}"
+
+
+def _changed(found: Comparison) -> Iterable[str]:
+    for changed in found.changed:
+        before, after = (flat(x or "none", 80) for x in (changed.before, changed.after))
+        yield f"{flat(changed.what, 40)}: {before} then, {after} now."
+
+
+def _trace(moved: Moved) -> Trace:
+    then, now = (
+        f"{verdict or RIGHT} {flat(mode, 30)}" if mode else verdict or RIGHT
+        for verdict, mode in (
+            (moved.verdict_before, moved.mode_before),
+            (moved.verdict_after, moved.mode_after),
         )
-    ]
-    pairs = [
-        ("mean score", then.score, now.score),
-        ("residual, in failures", then.residual, now.residual),
-        ("undecided", float(then.undecided.n), float(now.undecided.n)),
-        ("scorer", float(len(then.findings.scorer)), float(len(now.findings.scorer))),
-        ("corpus", float(len(then.findings.corpus)), float(len(now.findings.corpus))),
-        ("label", float(len(then.findings.label)), float(len(now.findings.label))),
-        ("fragile right answers", float(len(then.fragile)), float(len(now.fragile))),
+    )
+    return Trace(moved.trace_id, then, now)
+
+
+def _moves(moved: Sequence[Moved]) -> list[Move]:
+    counts = Counter((m.verdict_before or RIGHT, m.verdict_after or RIGHT) for m in moved)
+    return [Move(*pair, n) for pair, n in counts.most_common() if pair[0] != pair[1]][:MOVES]
+
+
+def _beside(then: Report, now: Report) -> Iterable[Beside]:
+    """The numbers of both reports that are not paired by trace."""
+    pairs: list[tuple[str, float | None, float | None]] = [
+        ("traces", then.n_traces, now.n_traces),
+        ("failures", then.n_failures, now.n_failures),
+        ("undecided", then.undecided.n, now.undecided.n),
+        ("scorer's fault", len(then.findings.scorer), len(now.findings.scorer)),
+        ("corpus's fault", len(then.findings.corpus), len(now.findings.corpus)),
+        ("label's fault", len(then.findings.label), len(now.findings.label)),
+        ("won back by no repair", then.residual, now.residual),
+        ("fragile right answers", len(then.fragile), len(now.fragile)),
         ("tokens per right answer", then.cost.tokens_per_right_answer, now.cost.tokens_per_right_answer),
         ("seconds per right answer", then.cost.seconds_per_right_answer, now.cost.seconds_per_right_answer),
         ("money per right answer", then.cost.money_per_right_answer, now.cost.money_per_right_answer),
     ]
-    return found + [_plain(name, a, b) for name, a, b in pairs if a is not None and b is not None and (a or b)]
+    for name, a, b in pairs:
+        if a is not None and b is not None and (a or b):
+            yield Beside(name, _short(a), _short(b), _signed(b - a))
 
 
-def _plain(name: str, then: float, now: float) -> Moved:
-    if name == "mean score":
-        return Moved(name, None, numbers.score(then), numbers.score(now), numbers.gain(now - then), "–", None, False)
-    return Moved(name, None, _short(then), _short(now), _signed(now - then), numbers.NOTHING, None, False)
+def _gains(then: Report, now: Report) -> Iterable[Beside]:
+    """What repairing each stage alone would win, then and now."""
+    old, new = ({r.role: r.fix_alone.gain for r in x.ranking} for x in (then, now))
+    for role in ROLES:
+        if role in old or role in new:
+            a, b = old.get(role), new.get(role)
+            change = numbers.NOTHING if a is None or b is None else numbers.gain(b - a)
+            yield Beside(role, *(numbers.NOTHING if x is None else numbers.gain(x) for x in (a, b)), change)
 
 
-def _stage(role: Role, d: _Difference, scale: Scale, now: Report, then: Report) -> Moved:
-    before, after = (next((r.loss for r in x.ranking if r.role == role), 0.0) for x in (then, now))
-    return Moved(
-        role,
-        role,
-        numbers.amount(before),
-        numbers.amount(after),
-        _signed(d.value),
-        _interval(d),
-        bar_of(scale, d.value, d.low, d.high),
-        _sure(d),
-    )
+def _modes(then: Report, now: Report) -> Iterable[Beside]:
+    """How often each stage failed in each way, those that changed."""
+    old, new = ({(r.role, m): n for r in x.ranking for m, n in r.modes.items()} for x in (then, now))
+    for role, mode in sorted({*old, *new}, key=lambda key: (ROLES.index(key[0]), key[1])):
+        a, b = old.get((role, mode), 0), new.get((role, mode), 0)
+        if a != b:
+            yield Beside(f"{role} {flat(mode, 30)}", numbers.count(a), numbers.count(b), _signed(b - a))
+
+
+def _short(value: float) -> str:
+    if value == int(value) or abs(value) >= 100:
+        return numbers.count(round(value))
+    return f"{value:.2g}".replace("-", "−")
 
 
 def _signed(value: float) -> str:
     text = _short(value)
-    return f"+{text}" if value > 0 and text != "0" else text
-
-
-def _short(value: float) -> str:
-    return numbers.amount(value) if abs(value) >= 0.05 or value == 0 else f"{value:.2g}".replace("-", "−")
-
-
-def _interval(d: _Difference) -> str:
-    if d.low is None or d.high is None:
-        return numbers.NOTHING
-    return f"{_signed(d.low)} to {_signed(d.high)}"
-
-
-def _sure(d: _Difference) -> bool:
-    return d.low is not None and d.high is not None and (d.low > 0 or d.high < 0)
-
-
-def _notes(now: Report, then: Report) -> list[str]:
-    notes = []
-    if now.n_traces != then.n_traces:
-        notes.append(
-            f"The logs differ in size ({numbers.count(then.n_traces)} traces then, {numbers.count(now.n_traces)} "
-            "now): a trace that is in one of them only counts as right in the other."
-        )
-    if now.provenance.metric != then.provenance.metric or now.provenance.pass_mark != then.provenance.pass_mark:
-        notes.append("The answers were not judged alike: metric or pass mark differ.")
-    for stage in now.provenance.stages:
-        old = next((s for s in then.provenance.stages if s.role == stage.role), None)
-        if old is not None and old.fingerprint != stage.fingerprint:
-            notes.append(
-                f"The {stage.role} differs: {flat(old.name, 40)} {flat(old.fingerprint, 40)} then, "
-                f"{flat(stage.name, 40)} {flat(stage.fingerprint, 40)} now."
-            )
-    return notes
+    return f"+{text}" if value > 0 else text

@@ -38,7 +38,8 @@ class Reach(NamedTuple):
     drop: str
     left_y: float
     lost_y: float
-    middle: float
+    at: float
+    fall: float
 
 
 class Flow(NamedTuple):
@@ -109,5 +110,6 @@ def _step(name: str, x: float, width: float, before: int, lost: int, known: int)
         drop=drop,
         left_y=TOP + max(out / 2, 8),
         lost_y=floor + 20,
-        middle=round(b, 1),
+        at=round((b + end) / 2, 1),
+        fall=round(b, 1),
     )

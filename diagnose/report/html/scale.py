@@ -47,7 +47,8 @@ class Bar(NamedTuple):
 
 
 class Segment(NamedTuple):
-    """A part of a stacked bar. `label` says what it is, where it fits in `fits` (`always`, `wide`, `never`)."""
+    """A part of a stacked bar. `label` says what it is where there is room for it: on every page (`fits` is
+    `always`) or a wide one (`wide`); else it is the number alone, or nothing."""
 
     name: str
     n: int
@@ -57,12 +58,12 @@ class Segment(NamedTuple):
     fits: str
 
 
-def scale_of(values: Iterable[float | None]) -> Scale:
-    """A scale with round ends that holds all values and zero."""
+def scale_of(values: Iterable[float | None], most: int = MOST_TICKS) -> Scale:
+    """A scale with round ends that holds all values and zero, with at most about `most` lines."""
     known = [value for value in values if value is not None and math.isfinite(value)]
     low, high = min(0.0, *known, 0.0), max(0.0, *known, 0.0)
     span = (high - low) or 1.0
-    step = next((s for s in STEPS if span / s <= MOST_TICKS - 1), span / (MOST_TICKS - 1))
+    step = next((s for s in STEPS if span / s <= most - 1), span / (most - 1))
     top = max(math.ceil(high / step - 1e-9), 0) * step
     bottom = min(math.floor(low / step + 1e-9), 0) * step
     return Scale(bottom, top if top > bottom else bottom + step, step)
@@ -75,7 +76,7 @@ def bar_of(scale: Scale, value: float, low: float | None, high: float | None) ->
     return Bar(min(zero, end), round(abs(end - zero), 2), end, *ends)
 
 
-LETTER, NARROW, WIDE = 7.6, 340, 480
+LETTER, NARROW, WIDE = 7.8, 330, 400
 """Pixels of a letter, and of a stacked bar on a narrow and a wide page: what decides where a label fits."""
 
 
@@ -87,9 +88,19 @@ def stacked(parts: Sequence[tuple[str, int]], whole: int) -> tuple[Segment, ...]
         if n <= 0 or whole <= 0:
             continue
         width = 100 * n / whole
-        label = f"{name} {n:,}"
-        room = [pixels * width / 100 - 10 - len(label) * LETTER for pixels in (NARROW, WIDE)]
-        fits = "always" if room[0] > 0 else "wide" if room[1] > 0 else "never"
+        label, fits = _labelled(name, n, width)
         segments.append(Segment(name, n, round(x, 2), round(width, 2), label, fits))
         x += width
     return tuple(segments)
+
+
+def _labelled(name: str, n: int, width: float) -> tuple[str, str]:
+    for label, pixels, fits in (
+        (f"{name} {n:,}", NARROW, "always"),
+        (f"{name} {n:,}", WIDE, "wide"),
+        (f"{n:,}", NARROW, "always"),
+        (f"{n:,}", WIDE, "wide"),
+    ):
+        if pixels * width / 100 > 14 + len(label) * LETTER:
+            return label, fits
+    return "", "always"

@@ -106,7 +106,7 @@ class Why:
 def why_of(report: Report, blames: Sequence[Blame], modes: Modes) -> Why:
     """Everything behind the ranking of a report."""
     gains = [r.fix_alone for r in report.ranking]
-    scale = scale_of(x for g in gains for x in (g.gain, g.low, g.high))
+    scale = scale_of((x for g in gains for x in (g.gain, g.low, g.high)), most=3)
     heads, spent = _cost(report)
     cohorts = _shown(report.cohorts)
     return Why(
