@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import typer
 
 from diagnose.cli.session import Debug, Json, Quiet, guarded, paper
@@ -25,8 +24,10 @@ def check(
 ) -> None:
     """Say what a log holds, what it can claim, and list every problem in it.
 
-    Ends with 3 where the log has a problem. [dim]diagnose check traces.jsonl[/]
+    Ends with 3 where the log has a problem. Example: diagnose check traces.jsonl
     """
+    import msgspec
+
     from diagnose.traces.check import check_log
 
     summary = check_log(str(traces) if str(traces) == "-" else traces)
@@ -39,6 +40,8 @@ def check(
 
 
 def _print(summary: LogSummary) -> None:
+    import msgspec
+
     out = paper()
 
     def line(text: str, style: str | None = None) -> None:

@@ -7,15 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import typer
 
-from diagnose.cli.opened import SHOWN
-from diagnose.cli.session import Debug, Json, Quiet, Strict, guarded, say
-from diagnose.core.trace import Trace
+from diagnose.cli.session import SHOWN, Debug, Json, Quiet, Strict, guarded, say
 from diagnose.errors import BadInput, UsageError
 
 if TYPE_CHECKING:
+    from diagnose.core.trace import Trace
     from diagnose.traces.account import AccountSummary
     from diagnose.traces.lines import Problem
 
@@ -63,11 +61,11 @@ def convert(
 ) -> None:
     """Turn logs of other tools into traces, and say what was recovered and what was not.
 
-    [dim]diagnose convert spans.jsonl -o traces.jsonl[/]
+    Example: diagnose convert spans.jsonl -o traces.jsonl
 
-    [dim]diagnose convert http://localhost:6006 --project rag -o traces.jsonl[/]
+    Example: diagnose convert http://localhost:6006 --project rag -o traces.jsonl
 
-    [dim]diagnose convert answers.csv --map query=question,answer=said --gold labels.jsonl -o traces.jsonl[/]
+    Example: diagnose convert answers.csv --map query=question,answer=said --gold labels.jsonl -o traces.jsonl
     """
     from diagnose.stages.corpus import read_corpus
     from diagnose.traces.account import Account
@@ -91,6 +89,8 @@ def convert(
     written = write_jsonl(output, _kept(found, strict, quiet))
     summary = account.summary()
     if json:
+        import msgspec
+
         sys.stdout.buffer.write(msgspec.json.encode(summary) + b"\n")
     elif not quiet:
         _say(summary, output)
@@ -99,6 +99,8 @@ def convert(
 
 
 def _kept(found: Iterator[Trace | Problem], strict: bool, quiet: bool) -> Iterator[Trace]:
+    from diagnose.core.trace import Trace
+
     n = 0
     for item in found:
         if isinstance(item, Trace):

@@ -29,7 +29,7 @@ def demo(
 ) -> None:
     """Record a contract desk's questions, replay its failures, and print who is to blame.
 
-    A minute or two on two cores with the embedded model. [dim]diagnose demo[/]
+    A minute or two on two cores with the embedded model. Example: diagnose demo
     """
     from diagnose.cli.record import record
     from diagnose.cli.run import run

@@ -8,15 +8,15 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import typer
 
 from diagnose.cli.session import Debug, Json, guarded, paper
-from diagnose.core.entry import Entry
 from diagnose.errors import UsageError, quoted, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from diagnose.core.entry import Entry
 
 NEAR = 4
 """Names suggested where one is unknown."""
@@ -57,7 +57,7 @@ def explain(
 ) -> None:
     """Say what a metric, role, mode, repair, number or error means; print the JSON Schema of a file format.
 
-    [dim]diagnose explain truncated · diagnose explain metrics · diagnose explain trace[/]
+    Example: diagnose explain truncated · diagnose explain metrics · diagnose explain trace
     """
     from diagnose.cli.catalogue import entries
     from diagnose.cli.schemas import format_named, schema_of
@@ -134,6 +134,8 @@ def unknown(everything: Iterable[Entry], name: str) -> str:
 
 
 def _write_json(value: object) -> None:
+    import msgspec
+
     sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
     sys.stdout.buffer.flush()
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import TypeVar
 
 import msgspec
 
-from diagnose.cli.session import memo_path, say
+from diagnose.cli.session import SHOWN, memo_path, say
 from diagnose.core.pipeline import ABSTENTION, Pipeline, ScoreSettings
 from diagnose.core.trace import Trace
 from diagnose.errors import BadInput
@@ -19,8 +20,6 @@ from diagnose.score.table import Scorer
 from diagnose.traces.lines import Problem
 
 T = TypeVar("T")
-SHOWN = 20
-"""Problems printed one by one; the rest are counted."""
 
 
 def kept(

@@ -6,13 +6,15 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from diagnose.cli.session import Debug, NoMemo, Quiet, Seed, Strict, guarded, progress, say
-from diagnose.core.trace import Trace
 from diagnose.errors import StageFailed
+
+if TYPE_CHECKING:
+    from diagnose.core.trace import Trace
 
 
 @guarded
@@ -35,7 +37,7 @@ def record(
 ) -> None:
     """Run a pipeline over queries and log what every stage gave.
 
-    [dim]diagnose record queries.jsonl --pipeline pipeline.toml -o traces.jsonl[/]
+    Example: diagnose record queries.jsonl --pipeline pipeline.toml -o traces.jsonl
     """
     from diagnose.cli.opened import pipeline_of, runner_of, scorer_of, traces_of
     from diagnose.traces.record import LOG_SPACE, recorded

@@ -74,7 +74,7 @@ def run(
 
     Without --pipeline nothing is replayed: the report then shows where evidence was lost and convicts nobody.
 
-    [dim]diagnose run traces.jsonl --pipeline pipeline.toml -o reports/handbook[/]
+    Example: diagnose run traces.jsonl --pipeline pipeline.toml -o reports/handbook
     """
     from diagnose import flow
     from diagnose.ablate.spread import Effort

@@ -33,6 +33,8 @@ OutFolder = Annotated[Path, typer.Option("--output", "-o", help="The folder the 
 NoMemo = Annotated[bool, typer.Option("--no-memo", help="Neither read nor keep stage runs from other runs.")]
 
 INTERRUPTED = 130
+SHOWN = 20
+"""Problems printed one by one; the rest are counted."""
 
 
 def guarded(command: Callable[P, None]) -> Callable[P, None]:

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
-import msgspec
 import typer
 
 from diagnose.cli.session import Debug, Json, guarded, paper, say
@@ -43,7 +42,7 @@ def show(
 ) -> None:
     """Show a report, or one failing trace stage by stage: what each stage took, gave and lost.
 
-    [dim]diagnose show reports/handbook · diagnose show reports/handbook q17[/]
+    Example: diagnose show reports/handbook · diagnose show reports/handbook q17
     """
     from diagnose.report.to_json import json_report, read_report, report_file
     from diagnose.report.to_text import text_report
@@ -148,6 +147,8 @@ def _document(one: OneTrace) -> bytes:
     from diagnose.traces.to_jsonl import encode_line
 
     parts = {"blame": one.blame, "game": one.game, "case": one.case}
+    import msgspec
+
     raw = {name: msgspec.Raw(encode_line(part)) if part else None for name, part in parts.items()}
     return msgspec.json.format(msgspec.json.encode(raw), indent=2) + b"\n"
 

@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 
 from diagnose.cli.session import Debug, Json, NoMemo, Quiet, Seed, Strict, guarded, paper, progress, say
@@ -39,8 +38,10 @@ def trust(
 ) -> None:
     """Plant known faults in your own stages and report how often blame lands on them.
 
-    [dim]diagnose trust traces.jsonl --pipeline pipeline.toml[/]
+    Example: diagnose trust traces.jsonl --pipeline pipeline.toml
     """
+    import msgspec
+
     from diagnose.ablate.spread import Effort
     from diagnose.cli.opened import pipeline_of, runner_of, scorer_of, traces_of
     from diagnose.flow.trust import combinations_of, trusted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from diagnose.core.artifact import Context, Passage, Passages, Query
 from diagnose.core.stage import Given
@@ -33,13 +34,16 @@ def corpus() -> MemoryCorpus:
     return MemoryCorpus(passages(*CLAUSES))
 
 
-def scene(gold: Sequence[str] = (GOLD,), match: str = "all", **around: object) -> Scene:
+def scene(gold: Sequence[str] = (GOLD,), match: str = "all", **around: Any) -> Scene:
     """A scene in which these passages are gold; words are the tokens."""
     label = Gold(("45 days",), tuple(GoldPassage(i) for i in gold), match)  # type: ignore[arg-type]
     found = label_of(label, QUERY, Library(corpus()))
     assert found is not None
-    settings = {"abstention": "I don't know.", "count_tokens": lambda text: len(text.split())} | around
-    return Scene(label=found, **settings)  # type: ignore[arg-type]
+    settings: dict[str, Any] = {
+        "abstention": "I don't know.",
+        "count_tokens": lambda text: len(text.split()),
+    } | around
+    return Scene(label=found, **settings)
 
 
 def given(*ids: str, context: Context | None = None) -> Given:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given as over
@@ -28,7 +29,7 @@ def packed(shown: Sequence[Passage], frame: str = "plain") -> Context:
     return Context(head + separator.join(blocks) + tail, tuple(shown))
 
 
-def repaired(own: Context, *order: str, **around: object) -> Context:
+def repaired(own: Context, *order: str, **around: Any) -> Context:
     result = packer.repair(given(*order), own, scene(**around))
     assert isinstance(result, Context)
     return result
@@ -95,7 +96,7 @@ def test_garbled_passages_come_from_the_input(garble: object) -> None:
 
 def test_a_context_over_the_models_window_loses_its_last_non_gold() -> None:
     own = packed(passages("d1", "d2", "d3", "d4"))
-    around = {"window_tokens": 25, "budget_tokens": 1000}
+    around: dict[str, Any] = {"window_tokens": 25, "budget_tokens": 1000}
     assert packer.faults(given("d1", "d2", "d3", "d4"), own, scene(**around)) == ("over-window",)
     assert ids(repaired(own, "d1", "d2", "d3", "d4", **around)) == ["d1", "d2"]
 
@@ -129,7 +130,7 @@ def test_a_repaired_context_keeps_the_contract_and_is_repaired_no_further(
 ) -> None:
     order, shown = order_shown
     own = packed(passages(*shown), frame)
-    around = {"budget_tokens": budget}
+    around: dict[str, Any] = {"budget_tokens": budget}
     fixed = repaired(own, *order, **around)
     assert packer.kept(given(*order), fixed, scene(**around))
     assert repaired(fixed, *order, **around) is fixed

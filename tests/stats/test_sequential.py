@@ -66,14 +66,10 @@ def _flips(rounds: int, n: int, p: float, seed: int) -> np.typing.NDArray[np.flo
 
 def test_looking_after_every_observation_does_not_raise_the_error_rate() -> None:
     totals = _flips(400, 200, 0.3, seed=0)
-    rejected = [
-        any(log_e_value(float(s), n, 0.3) >= LIMIT for n, s in enumerate(row, 1)) for row in totals
-    ]
+    rejected = [any(log_e_value(float(s), n, 0.3) >= LIMIT for n, s in enumerate(row, 1)) for row in totals]
     assert np.mean(rejected) <= ALPHA
     # The problem is not trivial: a fixed-n interval looked at as often is wrong far more often.
-    peeked = [
-        any(wilson_interval(int(s), n, 0.90)[0] > 0.3 for n, s in enumerate(row, 1)) for row in totals
-    ]
+    peeked = [any(wilson_interval(int(s), n, 0.90)[0] > 0.3 for n, s in enumerate(row, 1)) for row in totals]
     assert np.mean(peeked) > 2 * ALPHA
 
 
@@ -88,9 +84,7 @@ def test_the_confidence_sequence_holds_the_mean_at_every_look() -> None:
 
 def test_scores_between_0_and_1_are_covered_too() -> None:
     totals = np.random.default_rng(3).beta(0.6, 0.4, (300, 150)).cumsum(axis=1)  # mean 0.6
-    missed = [
-        any(log_mixture(float(s), n, 0.6) >= LIMIT for n, s in enumerate(row, 1)) for row in totals
-    ]
+    missed = [any(log_mixture(float(s), n, 0.6) >= LIMIT for n, s in enumerate(row, 1)) for row in totals]
     assert np.mean(missed) <= ALPHA
 
 
