@@ -26,8 +26,9 @@ def attribute(
 ) -> None:
     """Divide the games of a table into blame and write the report.
 
-    The table can be written by hand or by another tool. [dim]diagnose attribute games.jsonl -o
-    reports/mine[/]
+    The table can be written by hand or by another tool.
+
+    Example: diagnose attribute games.jsonl -o reports/mine
     """
     from diagnose import flow
     from diagnose.cli.opened import kept
