@@ -97,7 +97,9 @@ def _spans(rng: random.Random, n: int) -> Iterator[str]:
                 *(_attribute(name, value) for name, value in attributes.items()),
             ],
         }
-        yield json.dumps({"resourceSpans": [{"resource": {"attributes": []}, "scopeSpans": [{"spans": [span]}]}]})
+        yield json.dumps(
+            {"resourceSpans": [{"resource": {"attributes": []}, "scopeSpans": [{"spans": [span]}]}]}
+        )
 
 
 def make(path: Path, n_bytes: int) -> int:
@@ -128,7 +130,9 @@ def read(path: Path, how: str) -> None:
         count = sum(isinstance(item, Trace) for item in read_log(path))
     seconds = time.perf_counter() - started
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"{how:12} {seconds:8.1f} s  {peak_mb:7.0f} MB at most  {count} out, {count / seconds:.0f} a second")
+    print(
+        f"{how:12} {seconds:8.1f} s  {peak_mb:7.0f} MB at most  {count} out, {count / seconds:.0f} a second"
+    )
 
 
 def main() -> None:
@@ -138,7 +142,7 @@ def main() -> None:
         n_traces = make(path, n_mb * 1024 * 1024)
         print(f"{path.stat().st_size / 1e6:.0f} MB, {n_traces} traces")
         for how in ("json.loads", "read_log"):
-            subprocess.run([sys.executable, __file__, "--read", how, str(path)], check=True)
+            subprocess.run([sys.executable, __file__, "--read", how, str(path)], check=True)  # noqa: S603
 
 
 if __name__ == "__main__":

@@ -88,7 +88,7 @@ class System:
         name, at = f"q{i:05}", self.fails_at[i]
         passing = 1.0 - self.slips if at is None else self.luck
         if logged < passing:
-            return BaselineRow(name, name, score=1.0, held=1.0)
+            return BaselineRow(name, name, score=1.0)
         if not replayed:
             return BaselineRow(name, name, score=0.0)
         if again < passing:

@@ -1,9 +1,9 @@
 """The questions and passages of the benchmark, made ready in `data/` beside the pipeline files.
 
-`hotpotqa`: 500 two-hop questions over 4,937 passages, with the lists of a real dense and a real BM25 retriever and
-the order of a real cross-encoder. `clapnq`: the 300 answerable questions with long answers and labelled gold
-sentences over 597 passages. `short`: those of clapnq with a short gold span, every passage cut to a stretch that
-a small model reads in a second.
+`hotpotqa`: 500 two-hop questions over 4,937 passages, with the lists of a real dense and a real BM25 retriever
+and the order of a real cross-encoder. `clapnq`: the 300 answerable questions with long answers and labelled
+gold sentences, over 597 passages. `short`: the bridge questions of hotpotqa over passages cut to what a small
+model reads in a second.
 """
 
 from __future__ import annotations
@@ -13,12 +13,15 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from diagnose.stages.sentences import sentences_of
+
 HERE = Path(__file__).parent
 READY = HERE / "data"
 SHARED = HERE.parents[2] / "shared" / "data"
-SETS = ("hotpotqa", "clapnq", "short")
-SHORT_WORDS = 45
-"""Words of a passage in `short`: seven of them and a question are some 500 tokens."""
+SHORT_WORDS = 40
+"""Words of a passage in `short`: five of them and a question are some 350 tokens."""
+NOT_ANSWERED = "NA"
+"""What an annotator of clapnq wrote instead of an answer."""
 
 Row = dict[str, Any]
 
@@ -61,12 +64,7 @@ def _hotpotqa_corpus() -> Iterator[Row]:
 
 def _hotpotqa_queries() -> Iterator[Row]:
     for row in _rows("hotpotqa500/queries.jsonl"):
-        passages = [{"id": doc_id} for doc_id in row["gold_doc_ids"]]
-        yield {
-            "trace_id": row["query_id"],
-            "query": {"text": row["question"]},
-            "gold": {"answers": row["answers"], "passages": passages},
-        }
+        yield _labelled(row, [{"id": doc_id} for doc_id in row["gold_doc_ids"]])
 
 
 def _hotpotqa_lists() -> Iterator[Row]:
@@ -89,12 +87,34 @@ def _clapnq_queries() -> Iterator[Row]:
     for row in _rows("clapnq/queries.jsonl"):
         if row["answerable"]:
             sentences = list(dict.fromkeys(row["gold_sentences"]))
-            yield _labelled(row, {"id": row["gold_doc_ids"][0], "sentences": sentences})
+            yield _labelled(row, [{"id": row["gold_doc_ids"][0], "sentences": sentences}])
 
 
-def _labelled(row: Row, passage: Row) -> Row:
+def _labelled(row: Row, passages: list[Row]) -> Row:
+    answers = [answer for answer in row["answers"] if answer != NOT_ANSWERED]
     return {
         "trace_id": row["query_id"],
         "query": {"text": row["question"]},
-        "gold": {"answers": row["answers"], "passages": [passage]},
+        "gold": {"answers": answers, "passages": passages},
     }
+
+
+def _short_corpus() -> Iterator[Row]:
+    rows = list(_rows("hotpotqa500/queries.jsonl"))
+    answers = {doc_id: row["answers"] for row in rows for doc_id in row["gold_doc_ids"]}
+    for row in _rows("hotpotqa500/corpus.jsonl"):
+        yield {"id": row["doc_id"], "text": _cut(row["title"], row["text"], answers.get(row["doc_id"], []))}
+
+
+def _cut(title: str, text: str, answers: list[str]) -> str:
+    """The title and first sentence of a passage, and the first other one that states an answer."""
+    first, *rest = [sentence.text for sentence in sentences_of(text)] or [""]
+    telling = [s for s in rest if any(answer.lower() in s.lower() for answer in answers)]
+    keep = [first] if any(answer.lower() in first.lower() for answer in answers) else [first, *telling[:1]]
+    return f"{title}. {' '.join(' '.join(keep).split()[:SHORT_WORDS])}"
+
+
+def _short_queries() -> Iterator[Row]:
+    for row in _rows("hotpotqa500/queries.jsonl"):
+        if row["type"] == "bridge" and row["answers"][0].lower() not in ("yes", "no"):
+            yield _labelled(row, [{"id": doc_id} for doc_id in row["gold_doc_ids"]])

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diagnose.ablate.plan import Fair, Plan, Variant
-from diagnose.ablate.play import ScoreOf
-from diagnose.core.artifact import Answer
+from diagnose.ablate.play import ScoreOf, checked, lets_pass, verifier_bit
+from diagnose.core.artifact import Answer, Decision
 from diagnose.repairs.table import CONTRACTS
 from diagnose.replay.run import Meter, Runner, State
 
@@ -36,7 +36,8 @@ class Cells:
     A *unit* is an input together with whether the verifier is repaired: what has a pass rate. `unit_of`
     gives the unit of each replayed coalition (bit mask without the model), `prompt_of` the prompt of each
     unit; `oracle` is a coalition's worth with the reference answer where the context holds the evidence,
-    else None. `passes` and `fails` [units] add up scores and their complements, `logged` is the part of
+    else None. `blocks` says that blocking a wrong draft wins something, so that the verifier may be to blame for
+    letting it pass. `passes` and `fails` [units] add up scores and their complements, `logged` is the part of
     them that the log's own answer failed; `endings` keeps a telling replay of each coalition.
     """
 
@@ -53,6 +54,7 @@ class Cells:
     fails: Floats
     calls: list[int]
     logged: float = 0.0
+    blocks: bool = False
     endings: dict[int, State] = field(default_factory=dict)
 
     @property
@@ -69,6 +71,13 @@ class Cells:
     def everything(self) -> int:
         """The coalition of all unsound stages but the model."""
         return max(self.unit_of)
+
+    @property
+    def fair_unit(self) -> int:
+        """The unit that tells the model's worth with every other stage repaired. Of a verifier only what lets
+        right drafts through counts: that it blocks wrong ones makes no model capable."""
+        sound = self.verifier is None or self.verifier.sound or lets_pass(self.verifier)
+        return self.unit_of[self.everything & ~self.bit if self.blocks and sound else self.everything]
 
     def prompt(self, mask: int) -> int:
         """The prompt a replayed coalition comes to."""
@@ -89,6 +98,7 @@ class Cells:
             state = self._ended(runner, mask, answer, repeat)
             worth = self.score_of(state.said or "")
             self._remember(mask, state, worth)
+            self._watch(mask, state, worth)
             if (unit := self.unit_of[mask]) not in learnt:
                 self.passes[unit] += worth
                 self.fails[unit] += 1.0 - worth
@@ -109,11 +119,24 @@ class Cells:
         if (worth < before) if mask == 0 else (worth > before):
             self.endings[mask] = state
 
+    def _watch(self, mask: int, state: State, worth: float) -> None:
+        """Note the first wrong draft to the fair context that the verifier lets pass, where it should not."""
+        decision, scene = state.output("verifier"), self.plan.scene
+        if (
+            self.blocks
+            and mask == self.everything & ~self.bit
+            and isinstance(decision, Decision)
+            and decision.accept
+            and worth < scene.worth_of(scene.abstention)
+            and (self.verifier is None or self.verifier.sound)
+        ):
+            self.verifier = Fair(state.given(), decision, sound=False)
+
     def worths(self, rates: Floats) -> Floats:
         """[m, 2ⁿ]: games drawn at pass rates [m, units]; the model's repair is bounded by its incapacity."""
         roles = self.plan.roles
         model = 1 << roles.index("model")
-        fair = rates[:, self.unit_of[self.everything]]
+        fair = rates[:, self.fair_unit]
         table = np.empty((len(rates), 1 << len(roles)))
         for mask in range(1 << len(roles)):
             played = mask & self.everything
@@ -139,7 +162,8 @@ def cells_of(
     for plan in plans:
         unsound |= plan.unsound
     verifier = _fair_verifier(runner, plans[0], meter)
-    bit = 1 << plans[0].roles.index("verifier") if verifier is not None and not verifier.sound else 0
+    blocks = verifier is not None and plans[0].scene.worth_of(plans[0].scene.abstention) > 0.0
+    bit = verifier_bit(plans[0]) if verifier is not None and (blocks or not verifier.sound) else 0
     prompts: dict[tuple[str, ...], int] = {}
     units: dict[tuple[int, int], int] = {}
     unit_of: dict[int, int] = {}
@@ -160,6 +184,7 @@ def cells_of(
         passes=np.zeros(len(units)),
         fails=np.zeros(len(units)),
         calls=[0] * len(prompts),
+        blocks=blocks,
     )
     if logged is not None:
         cells.passes[unit_of[0]] += logged
@@ -196,9 +221,7 @@ def _fair_verifier(runner: Runner, plan: Plan, meter: Meter) -> Fair | None:
     stage = runner.pipeline.stage("verifier", variant.state.route)
     if stage is None or reference is None:
         return None
-    given = variant.state.after("model", Answer(reference), plan.scene.abstention).given()
-    own = runner.run(stage, given, meter)
-    return Fair(given, own, CONTRACTS["verifier"].kept(given, own, plan.scene))
+    return checked(runner, plan, stage, variant, Answer(reference), meter)
 
 
 def _verified(runner: Runner, plan: Plan, state: State, repaired: bool, meter: Meter, repeat: int) -> State:

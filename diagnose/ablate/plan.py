@@ -7,12 +7,14 @@ repair is the identity in every coalition, so only coalitions of unsound stages 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from diagnose.core.artifact import Output, Query
+from diagnose.ablate.around import on_route
+from diagnose.core.artifact import Output, Query, Text
 from diagnose.core.stage import Given, Role, Stage
 from diagnose.repairs import model as model_contract
+from diagnose.repairs import rewriter
 from diagnose.repairs.contract import Scene
 from diagnose.repairs.table import CONTRACTS
 from diagnose.replay.memo import key_of
@@ -21,11 +23,16 @@ from diagnose.replay.run import Mend, Meter, Runner, State, advance
 
 @dataclass(frozen=True)
 class Fair:
-    """A stage on its fair input: what it was given, what it gave itself, whether that keeps the contract."""
+    """A stage on its fair input: what it was given, what it gave itself, whether that keeps the contract.
+
+    `misleads` marks a rewriter whose query keeps the contract by itself, and with which a stage behind it
+    breaks its own: words that have nothing to do with the question came along.
+    """
 
     given: Given
     own: Output
     sound: bool
+    misleads: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,45 +67,98 @@ class Plan:
         return tuple(dict.fromkeys(v.cell for v in self.variants.values()))
 
 
-def mend_of(role: Role, scene: Scene) -> Mend:
+def mend_of(role: Role, scene: Scene, fair: Fair) -> Mend:
     """The role's repair as `replay.run.advance` takes it."""
     contract = CONTRACTS[role]
 
     def mend(stage: Stage, given: Given, own: Output) -> Output:
+        if fair.misleads:
+            return Text(rewriter.reference_query(given, scene))
         return contract.repair(given, own, scene)
 
     return mend
 
 
 def planned(runner: Runner, query: Query, scene: Scene, meter: Meter, repeat: int = 0) -> Plan:
-    """Replay all coalitions up to the model; raises `replay.run.Broken` where a stage fails."""
+    """Replay all coalitions up to the model; raises `replay.run.Broken` where a stage fails.
+
+    Its scene is that of the fair replay, under the route that a working router takes.
+    """
     roles = runner.pipeline.roles
+    before = roles[: roles.index("model")]
     fair = _fair_pass(runner, query, scene, meter, repeat)
     states: dict[int, State] = {0: State.start(query)}
-    for i, role in enumerate(roles[: roles.index("model")]):
-        mend = None if role not in CONTRACTS or fair[role].sound else mend_of(role, scene)
+    for i, role in enumerate(before):
         grown: dict[int, State] = {}
         for mask, state in states.items():
             stage = _stage(runner, role, state)
             grown[mask] = advance(runner, state, stage, meter, repeat)
-            if mend is not None:
+            if not fair[role].sound:
+                mend = mend_of(role, scene_at(runner, scene, state, meter, repeat), fair[role])
                 grown[mask | 1 << i] = advance(runner, state, stage, meter, repeat, mend)
         states = grown
-    return Plan(roles, scene, _variants(runner, states, scene), fair)
+    variants = _variants(runner, states, scene)
+    best = scene_at(runner, scene, variants[max(variants)].state, meter, repeat)
+    return Plan(roles, best, variants, fair)
 
 
 def _fair_pass(runner: Runner, query: Query, scene: Scene, meter: Meter, repeat: int) -> dict[Role, Fair]:
-    state = State.start(query)
-    fair: dict[Role, Fair] = {}
-    for role in runner.pipeline.roles[: runner.pipeline.roles.index("model")]:
-        stage, given = _stage(runner, role, state), state.given()
-        own = runner.run(stage, given, meter, repeat)
-        contract = CONTRACTS.get(role)
-        sound = contract is None or contract.kept(given, own, scene)
-        fair[role] = Fair(given, own, sound)
-        output = own if sound or contract is None else contract.repair(given, own, scene)
-        state = state.after(role, output, scene.abstention, repaired=output is not own)
+    """How every stage before the model does on its fair input."""
+    roles = runner.pipeline.roles
+    fair, _ = fair_pass(runner, scene, State.start(query), roles[: roles.index("model")], meter, repeat)
     return fair
+
+
+def scene_at(runner: Runner, scene: Scene, state: State, meter: Meter, repeat: int) -> Scene:
+    """The scene under the route that a replay is on."""
+    if state.route is None:
+        return scene
+    return on_route(scene, runner, state.query, state.route, meter, repeat)
+
+
+def fair_pass(
+    runner: Runner, scene: Scene, state: State, roles: Sequence[Role], meter: Meter, repeat: int
+) -> tuple[dict[Role, Fair], State]:
+    """Each of these stages on its fair input, from a state on, and the state once all are repaired that need
+    it."""
+    fair: dict[Role, Fair] = {}
+    for i, role in enumerate(roles):
+        stage, given = _stage(runner, role, state), state.given()
+        around = scene_at(runner, scene, state, meter, repeat)
+        own = runner.run(stage, given, meter, repeat)
+        sound = CONTRACTS[role].kept(given, own, around)
+        misleads = False
+        if role == "rewriter" and sound:
+            misleads = _misleads(runner, around, state, given, own, roles[i + 1 :], meter, repeat)
+        fair[role] = Fair(given, own, sound and not misleads, misleads)
+        output = own if fair[role].sound else mend_of(role, around, fair[role])(stage, given, own)
+        state = state.after(role, output, scene.abstention, repaired=output is not own)
+    return fair, state
+
+
+def _misleads(
+    runner: Runner,
+    scene: Scene,
+    state: State,
+    given: Given,
+    own: Output,
+    behind: Sequence[Role],
+    meter: Meter,
+    repeat: int,
+) -> bool:
+    """Whether a stage behind breaks its contract with this query and keeps it with the reference query. Looked
+    at only where the query has words of neither: another wording of the same is no fault."""
+    assert isinstance(own, Text)
+    if not rewriter.foreign(given, own.text, scene):
+        return False
+    reference = Text(rewriter.reference_query(given, scene))
+    with_own, _ = fair_pass(
+        runner, scene, state.after("rewriter", own, scene.abstention), behind, meter, repeat
+    )
+    with_reference, _ = fair_pass(
+        runner, scene, state.after("rewriter", reference, scene.abstention), behind, meter, repeat
+    )
+    return any(with_reference[role].sound and not with_own[role].sound for role in behind)
 
 
 def _variants(runner: Runner, states: Mapping[int, State], scene: Scene) -> dict[int, Variant]:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from diagnose.ablate.plan import Fair, Plan, Variant
-from diagnose.core.artifact import Answer
+from diagnose.core.artifact import Answer, Decision
 from diagnose.core.coalition import key
 from diagnose.core.game import Game
-from diagnose.core.stage import Role, Stage
+from diagnose.core.stage import Stage
 from diagnose.repairs.model import bounded
 from diagnose.repairs.table import CONTRACTS
 from diagnose.replay.run import Meter, Runner, State
@@ -42,7 +42,7 @@ class Table:
 def played(runner: Runner, plan: Plan, score_of: ScoreOf, meter: Meter, repeat: int = 0) -> Table:
     """Run every cell of the plan once and score what comes of it."""
     answers = {v.cell: _answer(runner, v, meter, repeat) for v in plan.variants.values()}
-    verifier = _fair_verifier(runner, plan, answers, score_of, meter, repeat)
+    verifier = _fair_verifier(runner, plan, answers, meter, repeat)
     bits = _verifier_masks(plan, verifier)
     plain: dict[int, Ending] = {}
     oracle: dict[int, float] = {}
@@ -67,24 +67,49 @@ def _answer(runner: Runner, variant: Variant, meter: Meter, repeat: int) -> Answ
 def _verifier_masks(plan: Plan, verifier: Fair | None) -> tuple[int, ...]:
     if verifier is None or verifier.sound:
         return (0,)
-    return (0, 1 << plan.roles.index("verifier"))
+    return (0, verifier_bit(plan))
 
 
 def _fair_verifier(
-    runner: Runner, plan: Plan, answers: Mapping[str, Answer], score_of: ScoreOf, meter: Meter, repeat: int
+    runner: Runner, plan: Plan, answers: Mapping[str, Answer], meter: Meter, repeat: int
 ) -> Fair | None:
-    """The verifier on the fair draft: the model's own on the fair context where right, else the reference."""
+    """The verifier on fair drafts: the model's own on the fair context where that is right; where it is wrong, the
+    reference answer, and then the wrong draft itself: that is what a model which is not capable gives it. The
+    first draft on which it breaks its contract, else the last."""
     variant = plan.variants[plan.unsound]
     stage = runner.pipeline.stage("verifier", variant.state.route)
     if stage is None:
         return None
     draft = answers[variant.cell]
     right, reference = plan.scene.right, plan.scene.label.reference
+    drafts = [draft]
     if right is not None and not right(draft.text) and variant.supported and reference is not None:
-        draft = Answer(reference)
+        drafts = [Answer(reference), draft]
+    tested = (checked(runner, plan, stage, variant, one, meter, repeat) for one in drafts)
+    found = None
+    for found in tested:
+        if not found.sound:
+            break
+    return found
+
+
+def checked(
+    runner: Runner, plan: Plan, stage: Stage, variant: Variant, draft: Answer, meter: Meter, repeat: int = 0
+) -> Fair:
+    """The verifier on one draft."""
     given = variant.state.after("model", draft, plan.scene.abstention).given()
     own = runner.run(stage, given, meter, repeat)
     return Fair(given, own, CONTRACTS["verifier"].kept(given, own, plan.scene))
+
+
+def lets_pass(verifier: Fair | None) -> bool:
+    """Whether the verifier breaks its contract by accepting a wrong draft."""
+    return (
+        verifier is not None
+        and not verifier.sound
+        and isinstance(verifier.own, Decision)
+        and verifier.own.accept
+    )
 
 
 def _ended(
@@ -121,38 +146,44 @@ def _oracle(
     return score_of(state.said or "")
 
 
-def fair_worth(plan: Plan, worths: Mapping[int, float]) -> float:
-    """c = v(N ∖ model): what the actual model is worth when every other stage is repaired."""
-    return worths[_effective(plan, worths, (1 << len(plan.roles)) - 1)]
+def fair_worth(plan: Plan, worths: Mapping[int, float], verifier: Fair | None) -> float:
+    """c: what the actual model is worth when every other stage is repaired, v(N ∖ model).
+
+    A verifier that only has to block what the model invents does not make the model capable: where it lets a
+    wrong draft pass, c is the worth of that draft, with the verifier as it is.
+    """
+    return worths[_fair_mask(plan, worths, verifier)]
 
 
-def game_of(
-    trace_id: str, plan: Plan, worths: Mapping[int, float], oracles: Mapping[int, float], meter: Meter
-) -> Game:
+def _fair_mask(plan: Plan, worths: Mapping[int, float], verifier: Fair | None) -> int:
+    mask = _effective(plan, worths, (1 << len(plan.roles)) - 1)
+    return mask & ~verifier_bit(plan) if lets_pass(verifier) else mask
+
+
+def verifier_bit(plan: Plan) -> int:
+    """The verifier's bit in a mask, 0 where there is none."""
+    return 1 << plan.roles.index("verifier") if "verifier" in plan.roles else 0
+
+
+def game_of(trace_id: str, plan: Plan, table: Table, meter: Meter) -> Game:
     """The full game: sound stages are dummies, the model's repair is bounded by its incapacity."""
     roles = plan.roles
     model = 1 << roles.index("model")
-    c = fair_worth(plan, worths)
-    table: dict[str, float] = {}
+    worths = {mask: ending.worth for mask, ending in table.plain.items()}
+    c = fair_worth(plan, worths, table.verifier)
+    fair = table.plain[_fair_mask(plan, worths, table.verifier)].state.said
+    if plan.scene.right is not None and plan.scene.right(fair or ""):
+        c = 1.0  # it passes: it is capable, whatever a graded metric thinks of its wording
+    full: dict[str, float] = {}
     for mask in range(1 << len(roles)):
         played_mask = _effective(plan, worths, mask)
         worth = worths[played_mask]
-        table[key(roles, mask)] = bounded(worth, oracles[played_mask], c) if mask & model else worth
-    return Game(trace_id, roles, table, meter.runs)
+        full[key(roles, mask)] = bounded(worth, table.oracle[played_mask], c) if mask & model else worth
+    return Game(trace_id, roles, full, meter.runs)
 
 
 def _effective(plan: Plan, worths: Mapping[int, float], mask: int) -> int:
     """The replayed coalition that a coalition comes to: sound stages and the model left out."""
-    verifier = 1 << plan.roles.index("verifier") if "verifier" in plan.roles else 0
+    verifier = verifier_bit(plan)
     unsound = plan.unsound | (verifier if verifier in worths else 0)
     return mask & unsound
-
-
-def unsound_roles(plan: Plan, table: Table, fair: float) -> tuple[Role, ...]:
-    """The stages that break their contract even on fair input, in pipeline order."""
-    broken = [role for role, stage in plan.fair.items() if not stage.sound]
-    if fair < 1.0:
-        broken.append("model")
-    if table.verifier is not None and not table.verifier.sound:
-        broken.append("verifier")
-    return tuple(broken)

@@ -11,6 +11,8 @@ from diagnose.core.stage import Given
 from diagnose.repairs.ablations import ABLATIONS
 from diagnose.replay.run import Meter, Runner
 
+PROBED = ("ignored", "invented")
+"""Modes, as its detector names them, of which runs with less context can tell more."""
 SHUFFLES = 2
 """Other orders that a mode which depends on the order or on the distractors is held against."""
 OTHERS = 12
@@ -23,9 +25,11 @@ def probed(runner: Runner, plan: Plan, meter: Meter, seed: int = 0) -> tuple[str
     `ignored`: wrong with gold alone. `closed-book`: wrong with gold alone, and says what it says without
     any context. `position`: right with gold alone and in another order of the same passages. `distracted`:
     right with gold alone and with irrelevant passages beside it, wrong with the distractors in every order
-    tried. Raises `Broken`.
+    tried. `invented`, for a question that nothing answers: with or without a passage that lures it. Raises
+    `Broken`.
     """
     scene = plan.scene
+    lured = not scene.label.gold.answerable
     variant = plan.variants[plan.unsound]
     context = variant.given.context or Context("", ())
     others = _others(runner, plan, context, seed)
@@ -40,6 +44,13 @@ def probed(runner: Runner, plan: Plan, meter: Meter, seed: int = 0) -> tuple[str
         return output.text
 
     right = scene.right or (lambda text: False)
+    if lured:
+        quiet = right(answer("nothing"))
+        return "invented", (
+            "abstains without passages: one of those it was given lured it"
+            if quiet
+            else "invents without any passage, too"
+        )
     if not right(answer("gold-only")):
         own = answer("identity")
         same = own.strip() and own.strip() == answer("closed-book").strip()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from diagnose.ablate.plan import Fair, Plan, planned
-from diagnose.ablate.play import Table, fair_worth, game_of, played
+from diagnose.ablate.play import Table, fair_worth, game_of, lets_pass, played
 from diagnose.ablate.scene import scene_of
 from diagnose.core.artifact import Answer
 from diagnose.core.coalition import key
@@ -49,14 +49,14 @@ def tried(
     def right(answer: str) -> bool:
         return score_of(answer) >= pass_mark
 
-    scene = scene_of(runner, trace.query, label, right, meter)
     try:
+        scene = scene_of(runner, trace.query, label, right, meter, worth=score_of)
         plan = planned(runner, trace.query, scene, meter)
         table = played(runner, plan, score_of, meter)
     except Broken as broken:
         return Trial(trace, label, meter.runs, failure=broken.failure)
     worths = {mask: ending.worth for mask, ending in table.plain.items()}
-    game = game_of(trace.trace_id, plan, worths, table.oracle, meter)
+    game = game_of(trace.trace_id, plan, table, meter)
     return Trial(
         trace,
         label,
@@ -65,7 +65,7 @@ def tried(
         plan=plan,
         table=table,
         fair=_fair(plan, table),
-        fair_score=fair_worth(plan, worths),
+        fair_score=fair_worth(plan, worths, table.verifier),
     )
 
 
@@ -75,7 +75,8 @@ def _fair(plan: Plan, table: Table) -> dict[Role, Fair]:
     best = plan.variants[plan.unsound]
     ending = table.plain[plan.unsound]
     if (answer := ending.state.output("model")) is not None:
-        fair["model"] = Fair(best.given, answer, sound=ending.worth >= 1.0)
+        capable = ending.worth >= 1.0 and not lets_pass(table.verifier)
+        fair["model"] = Fair(best.given, answer, sound=capable)
     if table.verifier is not None:
         fair["verifier"] = table.verifier
     return fair

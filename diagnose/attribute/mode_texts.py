@@ -20,22 +20,24 @@ SOURCE = "docs/how-blame-is-computed.md, Modes"
 _TEXTS: dict[tuple[Role, str], _Mode] = {
     ("router", "starved"): _Mode(
         "It chose a route too small for the query: a dearer declared route answers it.",
-        "replay under every declared route: the chosen one fails, a dearer one scores full marks",
+        "replay under the declared routes, with what is broken under all of them repaired: the chosen one fails, "
+        "a dearer one scores full marks",
         "the score of each route beside its cost, the chosen one marked",
         "Send queries of this tier to the cheapest route that answers them (`diagnose budget` prints the "
         "route table), or raise the bar for the small route.",
     ),
     ("router", "wasteful"): _Mode(
-        "It chose a dearer route than the query needs: a cheaper declared route answers it as well.",
-        "replay under every declared route: a cheaper one than the chosen one scores full marks",
+        "It chose a dearer route than the query needs, and that cost the answer: a cheaper declared route gives it.",
+        "replay under the declared routes, with what is broken under all of them repaired: the chosen one fails, "
+        "a cheaper one scores full marks",
         "the score of each route beside its cost, the chosen one marked",
         "Send queries of this tier to the cheaper route (`diagnose budget` prints the route table and what "
-        "it saves).",
+        "it saves, also where the dearer route answers as well).",
     ),
     ("rewriter", "drifted"): _Mode(
         "Its query asks something else than the user did: the retriever finds less gold with it.",
-        "contract broken, and the query has no history: the retriever finds a gold passage with the "
-        "reference query (else the user's own words) that it does not find with the rewritten one",
+        "contract broken, and more than a fifth of the user's content words are gone or none of the other "
+        "modes applies",
         "the user's words, the reference query and the rewritten one, with the gold passages each of them "
         "finds",
         "Have it keep names, numbers and negations word for word; search with the user's own words too and "
@@ -43,10 +45,26 @@ _TEXTS: dict[tuple[Role, str], _Mode] = {
     ),
     ("rewriter", "dropped-context"): _Mode(
         "Its query lacks what the conversation settled before: a name, a date, what `it` stands for.",
-        "as drifted, where the query has a history",
+        "contract broken, the query has a history, and nothing that belongs to neither query came in",
         "the turns of the conversation, the reference query and the rewritten one, with the gold each finds",
         "Give it more turns; ask it for a question that stands alone; check that the turns reach its "
         "prompt in order and uncut.",
+    ),
+    ("rewriter", "stale"): _Mode(
+        "Its query has what the conversation, or its memory, held before: a name or a date that was since replaced.",
+        "contract broken; words of neither the user nor the reference query came in, most of them from earlier "
+        "turns or beside words of what was settled; and some of what was settled last is missing",
+        "the turns of the conversation, the reference query and the rewritten one, with what is out of date marked",
+        "Let the later of two remembered facts about one thing win; store facts with their date and drop what a "
+        "later turn corrects; prefer the latest turns over memory.",
+    ),
+    ("rewriter", "intruding"): _Mode(
+        "Its query has all that was asked, and beside it something that has nothing to do with it.",
+        "contract broken (or a stage behind breaks its own with this query and not with the reference query); "
+        "words of neither the user nor the reference query came in, and nothing of what was settled is missing",
+        "the reference query and the rewritten one, the foreign words marked, and what the retriever finds with each",
+        "Recall fewer facts, and none below a similarity; give facts to the model rather than to the search; keep "
+        "memories of different users and topics apart.",
     ),
     ("retriever", "missed"): _Mode(
         "The corpus holds the evidence and its candidates do not (or not in front, without a ranker).",
@@ -56,8 +74,10 @@ _TEXTS: dict[tuple[Role, str], _Mode] = {
         "the gold passage was cut in two when the corpus was chunked, or shares no words with the query.",
     ),
     ("retriever", "stale"): _Mode(
-        "It found the gold passage's id with another text: its index is older than the corpus.",
-        "a candidate has a gold passage's id and does not hold its evidence, and some gold is not found",
+        "It found the gold passage's id with another text, or a passage that the corpus does not hold: its index is "
+        "not that of the corpus.",
+        "a candidate has a gold passage's id and does not hold its evidence, and some gold is not found; or, where "
+        "nothing answers the question, a candidate is none of the corpus",
         "the indexed text beside the corpus's text of the same id",
         "Rebuild the index, and update it whenever a passage changes; drop superseded versions from it.",
     ),
@@ -104,14 +124,17 @@ _TEXTS: dict[tuple[Role, str], _Mode] = {
     ),
     ("compressor", "lost"): _Mode(
         "What it kept of a gold passage no longer holds the evidence.",
-        "less than half of the evidence's word triples are left in the passage",
+        "no number, negation or name of the evidence was changed, and less than half of its word triples are left "
+        "in the passage, or what is left stands there word for word",
         "the gold passage before and after, with the evidence marked",
         "Keep more sentences, and first those with names and numbers of the query; do not compress the first "
         "passages; choose extraction over summarising.",
     ),
     ("compressor", "distorted"): _Mode(
-        "The evidence is still recognisable in what it kept, but reworded or changed.",
-        "half or more of the evidence's word triples are left, and still it is not held",
+        "The evidence is still recognisable in what it kept, but a number, a negation or a name is another, or it is "
+        "reworded.",
+        "the sentence that stands for the evidence has another number or name, or one negation more or less; or half "
+        "or more of the evidence's word triples are left, reworded, and still it is not held",
         "the gold passage before and after, with the words that changed",
         "Extract sentences rather than summarise them; tell a summariser to copy names, numbers and "
         "conditions; lower its temperature.",
@@ -173,6 +196,13 @@ _TEXTS: dict[tuple[Role, str], _Mode] = {
         "First read a few of these as a check on labels and scorer. Then change the prompt, take a stronger "
         "model, or fine-tune: this is the failure that it helps with.",
     ),
+    ("model", "invented"): _Mode(
+        "It answers a question that nothing answers, where the right answer is to abstain.",
+        "the question is labelled unanswerable and the answer on the fair context does not abstain",
+        "the fair context, its answer, and what it says without any context",
+        "Tell it to abstain where the context does not answer, and show it one example; put a verifier behind it "
+        "that checks drafts against the context; prefer a model that abstains.",
+    ),
     ("model", "distracted"): _Mode(
         "It answers from the gold passages alone, and not with the other passages beside them.",
         "wrong on the fair context, right on the gold-only context",
@@ -214,13 +244,14 @@ _TEXTS: dict[tuple[Role, str], _Mode] = {
     ),
     ("verifier", "false-reject"): _Mode(
         "It blocks a right draft.",
-        "the scorer passes the fair draft, and the verifier does not accept it",
+        "the scorer passes the fair draft, the verifier does not accept it, and what is said instead is wrong",
         "the draft, its score, the decision and what was said instead",
         "Loosen its threshold; show it the context that the model read; check it on labelled drafts.",
     ),
     ("verifier", "false-accept"): _Mode(
-        "It lets a wrong draft through.",
-        "the scorer fails the fair draft, and the verifier accepts it",
+        "It lets a wrong draft through where an abstention would have scored more.",
+        "the model is wrong on the fair context, the verifier accepts that draft, and the pipeline's abstention scores "
+        "more: always where nothing answers the question, else where `abstention_worth` or `wrong_cost` says so",
         "the draft, its score and the decision",
         "Tighten its threshold; have it name the passage that supports the draft, and reject where there "
         "is none.",

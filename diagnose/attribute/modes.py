@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from diagnose.core.artifact import Answer, Context, Decision, Output, Passage, Passages
+from diagnose.core.artifact import Answer, Context, Decision, Output, Passage, Passages, Route, Text
 from diagnose.core.stage import Given, Role
-from diagnose.repairs import packer
+from diagnose.repairs import compressor, packer, retriever, rewriter
 from diagnose.repairs.contract import Scene
+from diagnose.score.content import content_words, sentences
+from diagnose.score.evidence import worded
 
 SAME_TEXT_FLOOD = 0.3
 """Part of a list that repeats earlier passages, from which on duplicates flood it."""
@@ -37,6 +39,8 @@ def _retriever(given: Given, own: Output, scene: Scene) -> str:
         return "empty"
     wanted = {p.id for passages in scene.label.passages for p in passages}
     held = scene.label.evidence.bearing(own.passages)
+    if retriever.lures(own.passages, scene):
+        return "stale"
     stale = any(p.id in wanted and not mark for p, mark in zip(own.passages, held, strict=True))
     if stale and not all(_holds(own.passages, scene)):
         return "stale"
@@ -72,14 +76,13 @@ def correlation(before: Sequence[str], after: Sequence[str]) -> float:
 
 def _compressor(given: Given, own: Output, scene: Scene) -> str:
     assert isinstance(own, Passages)
+    if compressor.changed(given, own.passages, scene) is not None:
+        return "distorted"
     marks = scene.label.evidence.bearing(given.passages)
-    gold = {p.id for p, mark in zip(given.passages, marks, strict=True) if mark}
+    gold = {p.id: p for p, mark in zip(given.passages, marks, strict=True) if mark}
     texts = {p.id: p.text for p in own.passages}
-    return (
-        "distorted"
-        if any(_near(texts.get(i, ""), p, scene) for p in given.passages if (i := p.id) in gold)
-        else "lost"
-    )
+    reworded = any(_near(texts.get(i, ""), p, scene) for i, p in gold.items() if not _cut(texts.get(i), p))
+    return "distorted" if reworded else "lost"
 
 
 NEAR = 0.5
@@ -87,9 +90,13 @@ NEAR = 0.5
 lost."""
 
 
-def _near(text: str, passage: Passage, scene: Scene) -> bool:
-    from diagnose.score.evidence import worded
+def _cut(text: str | None, passage: Passage) -> bool:
+    """Whether what is left of a passage stands in it sentence for sentence: it was shortened, not reworded."""
+    flat = " ".join(passage.text.split())
+    return all(" ".join(s.split()) in flat for s in sentences(text or ""))
 
+
+def _near(text: str, passage: Passage, scene: Scene) -> bool:
     body = worded(text)
     units = [
         u for g in scene.label.evidence.golds if g.in_passage(passage) for us in g.alternatives for u in us
@@ -114,9 +121,9 @@ def _model(given: Given, own: Output, scene: Scene) -> str:
     assert isinstance(own, Answer)
     if own.finish_reason == "length":
         return "cut-off"
-    if scene.label.gold.answerable and abstains(own.text, scene.abstention):
-        return "over-abstained"
-    return "ignored"
+    if not scene.label.gold.answerable:
+        return "invented"
+    return "over-abstained" if abstains(own.text, scene.abstention) else "ignored"
 
 
 ABSTAINS = ("i don't know", "i do not know", "cannot answer", "can't answer", "unable to answer", "no answer")
@@ -134,10 +141,41 @@ def _verifier(given: Given, own: Output, scene: Scene) -> str:
 
 
 def _rewriter(given: Given, own: Output, scene: Scene) -> str:
+    """What came into the query that belongs there and what did not says how it failed."""
+    assert isinstance(own, Text)
+    has, asked = content_words(own.text), content_words(given.conversation.text)
+    owed = content_words(rewriter.reference_query(given, scene)) - asked
+    gained, foreign = has - asked, rewriter.foreign(given, own.text, scene)
+    if len(asked - has) > len(asked) * MAY_GO:
+        return "drifted"
+    if foreign and owed <= has:
+        return "intruding"
+    if foreign and (gained & owed or _from_history(foreign, given)):
+        return "stale"
+    if foreign:
+        return "intruding" if not owed else "drifted"
     return "dropped-context" if given.conversation.history else "drifted"
 
 
+MAY_GO = 0.2
+"""Part of the user's own content words that a rewriter may leave out without having drifted."""
+
+
+def _from_history(foreign: frozenset[str], given: Given) -> bool:
+    """Whether most of the words that do not belong come from earlier turns: settled once, and no longer so."""
+    said = content_words(" ".join(turn.content for turn in given.conversation.history))
+    return 2 * len(foreign & said) > len(foreign)
+
+
+def _router(given: Given, own: Output, scene: Scene) -> str | None:
+    assert isinstance(own, Route)
+    if scene.route is None or own.route not in scene.routes:
+        return None
+    return "starved" if scene.routes.index(own.route) < scene.routes.index(scene.route) else "wasteful"
+
+
 DETECTORS: dict[Role, Callable[[Given, Output, Scene], str | None]] = {
+    "router": _router,
     "rewriter": _rewriter,
     "retriever": _retriever,
     "ranker": _ranker,

@@ -7,11 +7,14 @@ from typing import Annotated
 import typer
 
 from diagnose import __version__
+from diagnose.cli.annotate import annotate
 from diagnose.cli.attribute import attribute
 from diagnose.cli.check import check
+from diagnose.cli.compare import compare
 from diagnose.cli.convert import convert
 from diagnose.cli.demo import demo
 from diagnose.cli.explain import explain
+from diagnose.cli.gate import gate
 from diagnose.cli.record import record
 from diagnose.cli.run import run
 from diagnose.cli.show import show
@@ -36,7 +39,10 @@ app.command(rich_help_panel=LINE)(record)
 app.command(rich_help_panel=LINE)(run)
 app.command(rich_help_panel=LINE)(attribute)
 app.command(rich_help_panel=REVIEW)(show)
+app.command(rich_help_panel=REVIEW)(compare)
+app.command(rich_help_panel=REVIEW)(gate)
 app.command(rich_help_panel=REVIEW)(trust)
+app.command(rich_help_panel=REVIEW)(annotate)
 
 
 def _version(asked: bool) -> None:

@@ -33,6 +33,7 @@ def check(
     summary = check_log(str(traces) if str(traces) == "-" else traces)
     if json:
         sys.stdout.buffer.write(msgspec.json.encode(summary) + b"\n")
+        sys.stdout.buffer.flush()
     elif not quiet:
         _print(summary)
     if summary.n_problems or not summary.n_traces:

@@ -31,6 +31,7 @@ def demo(
 
     A minute or two on two cores with the embedded model. Example: diagnose demo
     """
+    from diagnose.cli.outputs import ready_folder
     from diagnose.cli.record import record
     from diagnose.cli.run import run
     from diagnose.cli.show import show
@@ -38,7 +39,7 @@ def demo(
     desk = fixtures() / DESK
     pipeline = desk / ("pipeline.toml" if model else "pipeline-extract.toml")
     log = output / "traces.jsonl"
-    output.mkdir(parents=True, exist_ok=True)
+    ready_folder(output)
     say("1. A contract desk answers its clerks' questions: record what every stage gives.", quiet)
     record(
         desk / "queries.jsonl",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path, PurePath
@@ -56,11 +56,11 @@ def traces_of(path: Path, strict: bool, quiet: bool) -> tuple[list[Trace], tuple
     return kept(read_traces(str(path) if str(path) == "-" else path), strict, quiet, "trace")
 
 
-def pipeline_of(path: Path) -> Pipeline:
-    """The pipeline of a file."""
+def pipeline_of(path: Path, traces: Sequence[Trace] | None = None) -> Pipeline:
+    """The pipeline of a file; its recorded stages answer from `traces`."""
     from diagnose.stages.load import load_pipeline
 
-    return load_pipeline(path)
+    return load_pipeline(path, traces=traces)
 
 
 @contextmanager

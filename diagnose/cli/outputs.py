@@ -26,6 +26,18 @@ REPORT, BLAME, GAMES, REPLAYS, MARKDOWN, PAGE, OUTCOMES = (
 )
 
 
+def ready_folder(folder: Path) -> None:
+    """Make the folder, so that what cannot be written is told of before any work is done."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_bytes(folder / f".{REPORT}", b"")
+        (folder / f".{REPORT}").unlink()
+    except OSError as error:
+        raise UsageError(
+            f"{folder}: the report folder cannot be written ({error.strerror}); give another with -o"
+        ) from error
+
+
 def write_folder(folder: Path, report: Report, found: Found) -> None:
     """Write every file of a report; `report.json` comes last, so that a folder that has it is whole."""
     from diagnose.flow.outcomes import outcomes_of
@@ -33,13 +45,8 @@ def write_folder(folder: Path, report: Report, found: Found) -> None:
     from diagnose.report.to_markdown import markdown_report
     from diagnose.traces.to_jsonl import write_jsonl
 
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / REPORT).unlink(missing_ok=True)
-    except OSError as error:
-        raise UsageError(
-            f"{folder}: the report folder cannot be written ({error.strerror}); give another with -o"
-        ) from error
+    ready_folder(folder)
+    (folder / REPORT).unlink(missing_ok=True)
     write_jsonl(folder / GAMES, found.games)
     write_jsonl(folder / BLAME, found.blames)
     write_jsonl(folder / REPLAYS, found.cases)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,7 +21,7 @@ from diagnose.cli.session import (
     progress,
     say,
 )
-from diagnose.errors import Inconclusive, UsageError
+from diagnose.errors import Inconclusive, StageFailed, UsageError
 
 if TYPE_CHECKING:
     from diagnose.core.report import Report
@@ -48,6 +49,9 @@ Passing = Annotated[
 Probe = Annotated[
     bool, typer.Option(help="Run ablations that tell how a convicted model fails (1 to 4 model calls each).")
 ]
+
+SHOWN = 10
+"""Different reasons printed why failures were not replayed."""
 
 
 @guarded
@@ -79,13 +83,14 @@ def run(
     from diagnose import flow
     from diagnose.ablate.spread import Effort
     from diagnose.cli.opened import pipeline_of, runner_of, scorer_of, traces_of
-    from diagnose.cli.outputs import print_report, write_folder
+    from diagnose.cli.outputs import print_report, ready_folder, write_folder
 
     log, problems = traces_of(traces, strict, quiet)
-    loaded = pipeline_of(pipeline) if pipeline else None
+    loaded = pipeline_of(pipeline, log) if pipeline else None
     scorer = scorer_of(loaded, metric, pass_mark)
     if not any(trace.steps for trace in log) and not any(trace.outcome for trace in log):
         raise UsageError(f"{traces} holds queries without steps: log them first with  diagnose record")
+    ready_folder(output)
     if loaded is None:
         found = flow.observed(log, scorer)
     else:
@@ -100,8 +105,25 @@ def run(
     write_folder(output, report, found)
     print_report(report, output, json, quiet)
     _say_work(found, report, quiet)
+    _refuse_failed_stages(found, strict, quiet)
     if loaded is not None and found.blames and not report.ranking:
         _refuse_silence(report)
+
+
+def _refuse_failed_stages(found: Found, strict: bool, quiet: bool) -> None:
+    """A failure whose stages could not be run costs no other one: exit 5 only where none could, or with
+    --strict."""
+    reasons = [
+        b.undecided.detail for b in found.blames if b.undecided and b.undecided.reason == "not-replayable"
+    ]
+    if not reasons:
+        return
+    counted = Counter(reasons)
+    told = f"{len(reasons)} of {len(found.blames)} failures could not be replayed"
+    if strict or len(reasons) == len(found.blames):
+        raise StageFailed(f"{told}: {counted.most_common(1)[0][0]}")
+    for reason, n in counted.most_common(SHOWN):
+        say(f"not replayed ({n}): {reason}", quiet)
 
 
 def _refuse_silence(report: Report) -> None:

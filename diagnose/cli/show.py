@@ -73,11 +73,11 @@ def opened(folder: Path, trace_id: str, report: Report, named: Path) -> OneTrace
 
     if not (folder / BLAME).is_file():
         raise BadInput(f"{folder}: no {BLAME} beside the report; expected what `diagnose run -o` wrote")
-    blame = _find(read_blames(folder / BLAME), trace_id)
+    blame = _find(read_blames(folder / BLAME), trace_id) if _holds_lines(folder / BLAME) else None
     if blame is None:
         raise UsageError(_unknown(folder, trace_id, report))
-    game = _find(read_games(folder / GAMES), trace_id) if (folder / GAMES).is_file() else None
-    case = _find(read_cases(folder / REPLAYS), trace_id) if (folder / REPLAYS).is_file() else None
+    game = _find(read_games(folder / GAMES), trace_id) if _holds_lines(folder / GAMES) else None
+    case = _find(read_cases(folder / REPLAYS), trace_id) if _holds_lines(folder / REPLAYS) else None
     role = next((role for role in ROLES if role == blame.verdict), None)
     entry = MODES.get((role, blame.mode)) if role and blame.mode else None
     return OneTrace(
@@ -91,6 +91,11 @@ def opened(folder: Path, trace_id: str, report: Report, named: Path) -> OneTrace
             _command(named, trace_id),
         ),
     )
+
+
+def _holds_lines(path: Path) -> bool:
+    """Whether there is something in a file: a run without a pipeline leaves the games empty."""
+    return path.is_file() and path.stat().st_size > 0
 
 
 def _command(report: Path, trace_id: str) -> str:
@@ -122,7 +127,8 @@ def _unknown(folder: Path, trace_id: str, report: Report) -> str:
     start = f"{folder}: {quoted(trace_id)} is not among its {report.n_failures} failures"
     if trace_id in report.fragile:
         return f"{start}: its answer is right, though fragile; only failures are laid open"
-    ids = [blame.trace_id for blame in read_blames(folder / BLAME) if not isinstance(blame, Problem)]
+    blames = read_blames(folder / BLAME) if _holds_lines(folder / BLAME) else ()
+    ids = [blame.trace_id for blame in blames if not isinstance(blame, Problem)]
     near = process.extract(trace_id[:200], ids, limit=NEAR, score_cutoff=ALIKE)
     if near:
         return f"{start}; did you mean {', '.join(quoted(name) for name, _, _ in near)}?"
@@ -135,7 +141,7 @@ def _say_next(report: Path, folder: Path) -> None:
     from diagnose.traces.lines import Problem
     from diagnose.traces.saved import read_blames
 
-    if not sys.stdout.isatty() or not (folder / BLAME).is_file():
+    if not sys.stdout.isatty() or not _holds_lines(folder / BLAME):
         return
     first = next((b for b in read_blames(folder / BLAME) if not isinstance(b, Problem)), None)
     if first is not None:

@@ -13,11 +13,11 @@ BASELINE_SCHEMA = "diagnose.baseline/1"
 class BaselineRow(Frozen, frozen=True):
     """One trace of a baseline, over `runs` runs of the same system.
 
-    `score` is the mean over the runs (0 to 1, None where none was scored). `held` is the same with every
-    replayed failure counted half by its log and half by its replay with nothing changed; None where a
-    failure was not replayed. `blame` is what each stage lost of the score (its share of a conviction),
-    `alone` what its repair alone would win, both means over the runs. `verdict` and `mode` are those of the
-    last failing run.
+    `score` is the mean over the runs (0 to 1, None where none was scored). `held`, of a trace that failed, is the same
+    with every failure counted half by its log and half by its replay with nothing changed; None where one
+    was not replayed. `blame` is what each stage lost of the score (its share of a conviction), `alone` what its
+    repair alone would win, both means over the runs. `verdict` and `mode` are those of the last failing run,
+    None where none failed.
     """
 
     trace_id: str

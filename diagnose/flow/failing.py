@@ -35,6 +35,10 @@ class Failing:
         assert self.label is not None
         return self.scorer.score(answer, self.label.gold).value or 0.0
 
+    def pass_or_worth(self, answer: str) -> float:
+        """1 for an answer that passes, else its score: what a pass rate is made of under a graded metric."""
+        return 1.0 if self.right(answer) else self.worth(answer)
+
     def right(self, answer: str) -> bool:
         """Whether a replayed answer passes."""
         return self.scorer.passes(self.worth(answer))

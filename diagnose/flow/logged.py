@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from diagnose.attribute.detectors import detected
-from diagnose.attribute.funnel import funnel_of, lost_at
+from diagnose.attribute.funnel import evidence_in, funnel_of, lost_at
 from diagnose.attribute.verdict import Facts, without_game
 from diagnose.core.blame import Blame, Reason, Undecided
+from diagnose.core.replay import Case
 from diagnose.core.stage import Role
 from diagnose.core.trace import Trace
 from diagnose.flow.faithful import fragile_of
@@ -60,12 +61,32 @@ def observed(traces: Iterable[Trace], scorer: Scorer) -> Found:
     """What a log alone can claim: the evidence funnel of each failure, and never a conviction."""
     library = Library(None)
     everything = tuple(scored(trace, scorer) for trace in traces)
-    blames = tuple(
-        unreplayed(item, label_of(item.trace.gold, item.trace.query, library, scorer.abstention), scorer)
+    failures = [
+        (item, label_of(item.trace.gold, item.trace.query, library, scorer.abstention))
         for item in everything
         if failed(item, scorer)
+    ]
+    return Found(
+        everything,
+        tuple(unreplayed(item, label, scorer) for item, label in failures),
+        cases=tuple(logged_case(item, label) for item, label in failures),
+        fragile=fragile_of(everything, library, scorer),
     )
-    return Found(everything, blames, fragile=fragile_of(everything, library, scorer))
+
+
+def logged_case(item: Scored, label: Label | None) -> Case:
+    """A failure that is not replayed, laid open: what its log shows."""
+    trace = item.trace
+    return Case(
+        trace_id=trace.trace_id,
+        query=trace.query,
+        gold=label.gold if label else trace.gold,
+        tags=dict(trace.tags),
+        logged=trace.steps,
+        logged_evidence={s.role: evidence_in(s.output, label, None) for s in trace.steps},
+        logged_score=item.score,
+        replays=(),
+    )
 
 
 def unreplayed(item: Scored, label: Label | None, scorer: Scorer) -> Blame:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from diagnose.ablate.plan import Plan
-from diagnose.ablate.probe import probed
+from diagnose.ablate.probe import PROBED, probed
 from diagnose.ablate.spread import Effort
 from diagnose.ablate.trial import Trial, replay_of, tried
 from diagnose.attribute.verdict import blamed, without_game
@@ -127,7 +127,7 @@ def _diagnosed(one: Failing, runner: Runner, settings: Settings) -> _Done:
     if trial.game is None:
         return _Done(without_game(one.item.trace.trace_id, not_replayable(trial.failure), facts), trial)
     blame = blamed(trial.game, one.scorer.pass_mark, facts)
-    if settings.probe and blame.verdict == "model" and blame.mode == "ignored" and trial.plan is not None:
+    if settings.probe and blame.verdict == "model" and blame.mode in PROBED and trial.plan is not None:
         blame = probed_blame(blame, runner, trial.plan, settings.seed)
     case = case_of(one, blame, trial.game.roles, lambda mask: replay_of(trial, mask, evidence_of(one)))
     return _Done(blame, trial, case)

@@ -19,6 +19,7 @@ from diagnose.flow.retrieval import retrieval_of
 from diagnose.replay.fidelity import fidelity_of
 from diagnose.report import build
 from diagnose.score.table import Scorer
+from diagnose.stages.recorded import weakened
 
 
 def divided(games: Sequence[Game], pass_mark: float) -> Found:
@@ -74,7 +75,13 @@ def reported(
         detected=counted(traces, scorer.abstention),
         passing=_passing(found, scorer.pass_mark),
         skipped=tuple(problems),
-        notes=(*notes, *found.notes, *summary.notes, *cohorts.notes),
+        notes=(
+            *notes,
+            *(weakened(pipeline, traces) if pipeline else ()),
+            *found.notes,
+            *summary.notes,
+            *cohorts.notes,
+        ),
     )
 
 

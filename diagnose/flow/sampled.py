@@ -104,7 +104,7 @@ def _prepared(one: Failing, runner: Runner, scorer: Scorer) -> _Trial:
         plan_of, n_plans = _planner(one, runner, trial.meter)
         plan = plan_of(0)
         logged = one.item.score if _same_prompt(one, plan) else None
-        cells = cells_of(runner, plan_of, n_plans, one.worth, trial.meter, logged)
+        cells = cells_of(runner, plan_of, n_plans, one.pass_or_worth, trial.meter, logged)
     except Broken as broken:
         trial.broken = broken
         return trial
@@ -126,7 +126,7 @@ def _planner(one: Failing, runner: Runner, meter: Meter) -> tuple[Callable[[int]
     def plan_of(repeat: int) -> Plan:
         number = 0 if steady else repeat
         if number not in plans:
-            scene = scene_of(runner, query, label, one.right, meter, number)
+            scene = scene_of(runner, query, label, one.right, meter, number, one.worth)
             plans[number] = planned(runner, query, scene, meter, number)
         return plans[number]
 
@@ -163,7 +163,7 @@ def _proof(cells: Cells, leader: int) -> int | None:
 
 def _seen_wrong(cells: Cells) -> bool:
     """Whether a replay of the fair context was wrong; the logged failure alone is no replay."""
-    unit = cells.unit_of[cells.everything]
+    unit = cells.fair_unit
     logged = cells.logged if unit == cells.unit_of[0] else 0.0
     return bool(cells.fails[unit] - logged >= HALF)
 
@@ -262,7 +262,7 @@ def _name(roles: tuple[Role, ...], code: int) -> str:
 
 def _flickers(cells: Cells) -> bool:
     """Whether the model was seen both right and wrong on the fair context."""
-    unit = cells.unit_of[cells.everything]
+    unit = cells.fair_unit
     return bool(cells.passes[unit] >= HALF and cells.fails[unit] >= HALF)
 
 

@@ -110,9 +110,11 @@ def _summed(
     worth = stack(games)[0].worth
     # Not rounded, so that the shares add up to the change but for the last bits of a sum.
     each = worth @ share_numerators(n) / factorial(n)
-    mean = worth.mean(axis=0)
-    shares = mean @ share_numerators(n) / factorial(n)
-    mixing = mean @ interaction_numerators(n) / factorial(max(n - 1, 0))
+    # Of right and wrong answers these sums are whole numbers: the one division comes last.
+    total = worth.sum(axis=0)
+    mean = total / len(games)
+    shares = total @ share_numerators(n) / (factorial(n) * len(games))
+    mixing = total @ interaction_numerators(n) / (factorial(max(n - 1, 0)) * len(games))
     pairs = [SEPARATOR.join((roles[i], roles[j])) for i in range(n) for j in range(i + 1, n)]
     clusters = _clusters(played)
     spread = _intervals(np.column_stack([each, worth[:, -1] - worth[:, 0]]), clusters, seed)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from diagnose.ablate.plan import planned
+from diagnose.ablate.routing import cheapest_first
 from diagnose.ablate.scene import scene_of
 from diagnose.ablate.spread import Effort
 from diagnose.attribute.ranking import tally
@@ -24,12 +25,14 @@ from diagnose.replay.run import Meter, Runner
 from diagnose.score.evidence import Evidence
 from diagnose.score.label import Library, label_of
 from diagnose.score.table import Scorer
-from diagnose.stages.faults import FAULTS, Around, Fault, faulty
+from diagnose.stages.faults import FAULTS, Around, Fault, asked, faulty
 from diagnose.stats.permutation import wilson_interval
 from diagnose.traces.record import recorded
 
 Watch = Callable[[tuple[Fault, ...], Sequence[Trace], Found], None]
 """Called after each trial with its faults, the log that they led to, and what was found."""
+FOREIGN = 40
+"""Passages of the corpus that faults may draw from, at least (all, where there are fewer)."""
 LOG_REPEAT = 1_000_003
 """Added to the seed when a faulty pipeline is logged: what was logged once is not what a replay draws."""
 
@@ -51,18 +54,29 @@ class Bench:
     effort: Effort = Effort()
 
     def planted(self, faults: Sequence[Fault]) -> Pipeline:
-        """The pipeline with the faults (and the noise) in it."""
-        around = Around(self._gold, self.noise)
+        """The pipeline with the faults (and the noise) in it, whatever its route."""
         spoiled = {fault.role: fault for fault in faults}
-        stages = []
-        for stage in self.pipeline.stages:
+        around = Around(self._gold, routes=cheapest_first(self.pipeline), others=self.others)
+
+        def planted(stage: Stage) -> Stage:
             made = remembered(stage, self.runner)
             if (fault := spoiled.get(stage.role)) is not None:
-                made = faulty(made, fault, Around(self._gold), self.seed)
+                made = faulty(made, fault, around, self.seed)
             if stage.role == "model" and self.noise > 0:
-                made = faulty(made, FAULTS["flaky"], around, self.seed)
-            stages.append(made)
-        return replace(self.pipeline, stages=tuple(stages))
+                made = faulty(made, FAULTS["flaky"], replace(around, rate=self.noise), self.seed)
+            return made
+
+        routes = {
+            name: {role: planted(stage) for role, stage in routed.items()}
+            for name, routed in self.pipeline.routes.items()
+        }
+        return replace(self.pipeline, stages=tuple(map(planted, self.pipeline.stages)), routes=routes)
+
+    @property
+    def others(self) -> tuple[Passage, ...]:
+        """Passages of the corpus, from all over it, for faults that bring in something foreign."""
+        passages = tuple(self.pipeline.corpus or ())
+        return passages[:: max(1, len(passages) // FOREIGN)]
 
     def _gold(self, question: str, passages: Sequence[Passage]) -> tuple[bool, ...]:
         evidence = self.evidence.get(question)
@@ -107,7 +121,7 @@ def trusted(
     # A right answer whose evidence never reached the model is luck: which stage lost it there is a fault of
     # its own.
     earned = [
-        t for t in answered if _earned(right[t.trace_id], evidence[t.query.text]) and _robust(healthy, t)
+        t for t in answered if _earned(right[t.trace_id], evidence[asked(t.query)]) and _robust(healthy, t)
     ]
     failing: dict[tuple[str, ...], set[str]] = {}
     trials = []
@@ -127,12 +141,12 @@ def _labelled(
         label = label_of(trace.gold, trace.query, library, scorer.abstention)
         if (
             label is not None
-            and label.evidence
+            and (label.evidence or not label.gold.answerable)
             and label.reference is not None
             and label.in_corpus is not False
         ):
             kept.append(trace)
-            evidence[trace.query.text] = label.evidence
+            evidence[asked(trace.query)] = label.evidence
     return kept, evidence
 
 
@@ -160,7 +174,10 @@ def _right_answers(bench: Bench, faults: Sequence[Fault], traces: Sequence[Trace
 
 
 def _earned(logged: Trace, evidence: Evidence) -> bool:
-    """Whether the evidence was in everything that passages went through before the model."""
+    """Whether the evidence was in everything that passages went through before the model; a question that
+    nothing answers needs none."""
+    if not evidence:
+        return True
     for step in logged.steps:
         match step.output:
             case Passages():
@@ -181,7 +198,7 @@ def _robust(bench: Bench, trace: Trace) -> bool:
     if one.label is None:
         return False
     meter = Meter()
-    scene = scene_of(bench.runner, trace.query, one.label, one.right, meter)
+    scene = scene_of(bench.runner, trace.query, one.label, one.right, meter, worth=one.worth)
     plan = planned(bench.runner, trace.query, scene, meter)
     fair = plan.variants[plan.unsound]
     model = bench.pipeline.stage("model", fair.state.route)

@@ -188,11 +188,11 @@ def _headline(
 ) -> str:
     head = {"pass": "Passed", "fail": "Failed", "inconclusive": "Inconclusive"}[outcome]
     telling = [rule for rule in tested if rule.outcome == outcome]
-    said = "; ".join(_named(rule) for rule in telling[:2])
-    if outcome == "pass":
-        said = _named(tested[0])
-    if len(telling) > 2 and outcome != "pass":
-        said += f"; and {words.count(len(telling) - 2, 'more rule')}"
+    said = _named(tested[0] if outcome == "pass" else telling[0])
+    # The stage that is named below needs no second mention.
+    more = [rule for rule in telling[1:] if rule.of is None or rule.of != stage]
+    if more and outcome != "pass":
+        said += f"; and {words.count(len(more), 'more rule')}"
     return f"{head}: {said}.{_culprit(outcome, comparison, stage)}"
 
 
@@ -213,7 +213,7 @@ def _culprit(outcome: GateOutcome, comparison: Comparison, stage: Role | None) -
         "changed": "; it was changed",
         "added": "; it is new",
         "removed": "; it was removed",
-        "same": "; it was not changed itself",
+        "same": "; it was not changed itself" + (f" ({', '.join(changed)} changed)" if changed else ""),
         "unknown": "",
     }
     lead = f" The {stage}: " if outcome == "fail" else f" Leading: the {stage}, "

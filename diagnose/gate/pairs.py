@@ -14,6 +14,7 @@ from diagnose.core.report import StageIdentity
 from diagnose.core.stage import ROLES
 from diagnose.core.verdict import Changed
 from diagnose.errors import BadInput, UsageError, quoted
+from diagnose.gate.side import held
 
 Floats = NDArray[np.float64]
 Pair = tuple[BaselineRow, BaselineRow]
@@ -53,14 +54,18 @@ class Pairs:
 
     def held(self) -> tuple[Floats, Floats] | None:
         """The scores as far as they held when failures were replayed, or None where one side's were not."""
-        rows = [(a.held, b.held) for a, b in self.rows]
+        rows = [(held(a), held(b)) for a, b in self.rows]
         missing = [sum(pair[side] is None for pair in rows) for side in (0, 1)]
         if not (self.before.replayed and self.after.replayed) or max(missing) > MOST_OTHER * len(rows):
             return None
         # A failure that was not replayed stays as it was logged.
         return (
-            _column([a.score if a.held is None else a.held for a, _ in self.rows]),
-            _column([b.score if b.held is None else b.held for _, b in self.rows]),
+            _column(
+                [row.score if h is None else h for (row, _), (h, _) in zip(self.rows, rows, strict=True)]
+            ),
+            _column(
+                [row.score if h is None else h for (_, row), (_, h) in zip(self.rows, rows, strict=True)]
+            ),
         )
 
     @property
@@ -99,7 +104,7 @@ def paired(before: Baseline, after: Baseline, allow: Collection[str] = ()) -> Pa
     notes: list[str] = []
     found = _matched(before, after, notes)
     if extra := len(after.rows) - len(found):
-        notes.append(f"{_traces(extra)} of the report are not in the baseline: left out")
+        notes.append(f"{_traces(extra)} of the report not in the baseline: left out")
     found = _same_questions(found, allow, notes)
     found, relabelled = _same_labels(found, allow, notes)
     found = _scored(before, after, found, allow, notes)
@@ -169,7 +174,7 @@ def _same_questions(pairs: list[Pair], allow: Collection[str], notes: list[str])
     if not other:
         return pairs
     named = ", ".join(quoted(b.trace_id) for _, b in other[:NAMED])
-    what = f"{_traces(len(other))} of {len(pairs)} ask another question under the same id ({named})"
+    what = f"{_traces(len(other))} of {len(pairs)} with another question under the same id ({named})"
     if "questions" in allow:
         notes.append(f"{what}: compared all the same")
         return pairs
@@ -209,11 +214,11 @@ def _scored(
     gone = [row for row in gone if row.trace_id not in present and row.query not in present]
     blank = [a for a, b in pairs if a.score is not None and b.score is None]
     new = sum(a.score is None and b.score is not None for a, b in pairs)
-    for rows, what in ((gone, "are not in the report"), (blank, "have no score in the report")):
+    for rows, what in ((gone, "missing from the report"), (blank, "without a score in the report")):
         if not rows:
             continue
         named = ", ".join(quoted(row.trace_id) for row in rows[:NAMED])
-        said = f"{_traces(len(rows))} that the baseline has a score for {what} ({named})"
+        said = f"{what}: {_traces(len(rows))} that the baseline has a score for ({named})"
         if "missing" not in allow:
             raise BadInput(
                 f"{said}: a trace that is lost may be one that broke; run them again, or leave them out "
@@ -221,7 +226,7 @@ def _scored(
             )
         notes.append(f"{said}: left out")
     if new:
-        notes.append(f"{_traces(new)} have no score in the baseline: left out")
+        notes.append(f"{_traces(new)} without a score in the baseline: left out")
     kept = [(a, b) for a, b in pairs if a.score is not None and b.score is not None]
     if not kept:
         raise BadInput("no trace has a score on both sides: there is nothing to compare")

@@ -76,9 +76,14 @@ def _row(outcome: TraceOutcome, blame: Blame | None) -> BaselineRow:
 
 
 def _held(outcome: TraceOutcome, blame: Blame | None) -> float | None:
-    if outcome.score is None or blame is None:
-        return outcome.score
-    return None if outcome.again is None else (outcome.score + outcome.again) / 2
+    if outcome.score is None or blame is None or outcome.again is None:
+        return None
+    return (outcome.score + outcome.again) / 2
+
+
+def held(row: BaselineRow) -> float | None:
+    """The score of a trace as far as it held when its failures were replayed; None where one was not."""
+    return row.score if row.verdict is None else row.held
 
 
 def _nonzero(values: Mapping[Role, float]) -> dict[Role, float]:
@@ -150,7 +155,7 @@ def _mean_row(rows: Sequence[BaselineRow]) -> BaselineRow:
         label=rows[0].label,
         score=_mean([(row.score, row.runs) for row in scored]),
         runs=max(n, 1),
-        held=None if any(row.held is None for row in scored) else _mean([(r.held, r.runs) for r in scored]),
+        held=None if any(held(row) is None for row in scored) else _mean([(held(r), r.runs) for r in scored]),
         verdict=failing.verdict,
         mode=failing.mode,
         blame=_mean_of([(row.blame, row.runs) for row in scored]),

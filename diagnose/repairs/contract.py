@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from diagnose.core.artifact import Output, Passage
+from diagnose.core.pipeline import Corpus
 from diagnose.core.stage import Given
 from diagnose.score.label import Label
 
@@ -16,8 +17,10 @@ class Scene:
     """Beside the stage's own input and output: the label, and facts about the pipeline around it.
 
     `ranked` says whether a ranker follows the retriever. `retrieve` is the pipeline's own retriever.
-    `right` judges an answer by the scorer. `budget_tokens` is the packer's declared budget,
-    `window_tokens` the longest context the model takes, None where unknown; `count_tokens` measures both.
+    `right` judges an answer by the scorer, `worth` is its score (0 to 1). `budget_tokens` is the packer's
+    declared budget, `window_tokens` the longest context the model takes, None where unknown;
+    `count_tokens` measures both. `corpus` is what the retriever searches. `routes` are the declared routes
+    from cheapest to dearest and `route` the one that a working router takes, None without a router.
     """
 
     label: Label
@@ -28,6 +31,16 @@ class Scene:
     budget_tokens: int | None = None
     window_tokens: int | None = None
     count_tokens: Callable[[str], int] | None = None
+    worth: Callable[[str], float] | None = None
+    corpus: Corpus | None = None
+    routes: tuple[str, ...] = ()
+    route: str | None = None
+
+    def worth_of(self, answer: str) -> float:
+        """The score of an answer; where only right and wrong are told apart, 1 or 0."""
+        if self.worth is not None:
+            return self.worth(answer)
+        return float(self.right is not None and self.right(answer))
 
 
 class Kept(Protocol):

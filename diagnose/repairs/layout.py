@@ -82,7 +82,23 @@ def blocks_of(passages: Sequence[Passage], text: str) -> list[Block]:
         if rank not in seen and len(passage.words) > CUT_WORDS:
             for first in body.occurrences(passage.words[:CUT_WORDS])[:1]:
                 blocks.append(_claim(body, rank, passage, first, _run(body, passage, first)))
+    seen = {block.rank for block in blocks}
+    blocks += _front_cut(body, [(rank, passage) for rank, passage in worded if rank not in seen])
     return sorted(blocks, key=lambda block: block.start)
+
+
+def _front_cut(body: _Words, unseen: Sequence[tuple[int, _Words]]) -> list[Block]:
+    """The end of a passage whose beginning fell out of the window, at the very front of the text."""
+    for first in (0, 1):  # behind the rest of a word that was cut, too
+        for rank, passage in unseen:
+            for n in range(len(passage.words) - 1, CUT_WORDS - 1, -1):
+                stands = body.words[first : first + n] == passage.words[-n:]
+                if stands and not any(body.taken[first : first + n]):
+                    body.taken[: first + n] = b"\x01" * (first + n)
+                    end = body.spans[first + n - 1][1]
+                    tail = _common(passage.text[passage.spans[-1][1] :].rstrip(), body.text[end:])
+                    return [Block(rank, body.spans[0][0], end + tail, whole=False, exact=True)]
+    return []
 
 
 def _distinct(passages: Sequence[Passage]) -> list[tuple[int, Passage]]:

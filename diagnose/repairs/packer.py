@@ -69,6 +69,8 @@ def faults(given: Given, own: Output, scene: Scene) -> tuple[str, ...]:
     missing = [g for g in layout.gold if g not in whole]
     reach = layout.reach
     ranks = [b.rank for b in reach]
+    # Copies anywhere in the context are at the cost of gold that did not get in.
+    shown = [b.rank for b in layout.blocks] if missing else ranks
     checks = (
         ("over-window", _over(own.text, scene)),
         (
@@ -79,10 +81,24 @@ def faults(given: Given, own: Output, scene: Scene) -> tuple[str, ...]:
         ("truncated", any(g in cut for g in missing) or bool(missing and cut)),
         ("dropped", any(g not in cut for g in missing)),
         ("truncated", any(not b.whole and b.rank not in layout.gold for b in reach)),
-        ("duplicated", len(set(ranks)) < len(ranks)),
+        ("truncated", _cut_with_room(given, own, layout, scene)),
+        ("duplicated", len(set(shown)) < len(shown)),
         ("reordered", list(dict.fromkeys(ranks)) != sorted(set(ranks))),
     )
     return tuple(dict.fromkeys(mode for mode, broken in checks if broken))
+
+
+def _cut_with_room(given: Given, own: Context, layout: Layout, scene: Scene) -> bool:
+    """Whether a passage is cut although the declared budget has room for the whole of it: no budget excuses that, gold
+    or not."""
+    if scene.budget_tokens is None or scene.count_tokens is None:
+        return False
+    for block in layout.blocks:
+        if not block.whole:
+            whole = own.text[: block.start] + given.passages[block.rank].text + own.text[block.end :]
+            if scene.count_tokens(whole) <= _limit(own, scene):
+                return True
+    return False
 
 
 def kept(given: Given, own: Output, scene: Scene) -> bool:
@@ -105,6 +121,7 @@ def repair(given: Given, own: Output, scene: Scene) -> Output:
     frame = _frame(given, own, layout)
     limit = _limit(own, scene)
     chosen = sorted(texts)
+    _uncut(given, own, layout, texts, frame, scene)
     while _size(_text(given, texts, chosen, frame), scene) > limit:
         spare = [rank for rank in chosen if rank not in layout.gold]
         if not spare:
@@ -125,6 +142,18 @@ def _restored(given: Given, own: Context, layout: Layout) -> dict[int, str]:
     for rank in (*layout.unreadable, *layout.gold):
         texts[rank] = given.passages[rank].text if rank not in texts or rank in layout.gold else texts[rank]
     return texts
+
+
+def _uncut(
+    given: Given, own: Context, layout: Layout, texts: dict[int, str], frame: Frame, scene: Scene
+) -> None:
+    """Make cut passages whole, best first, where the declared budget has room for them."""
+    if scene.budget_tokens is None or scene.count_tokens is None:
+        return
+    for rank in sorted({b.rank for b in layout.blocks if not b.whole}):
+        whole = {**texts, rank: given.passages[rank].text}
+        if _size(_text(given, whole, sorted(whole), frame), scene) <= _limit(own, scene):
+            texts[rank] = given.passages[rank].text
 
 
 def _frame(given: Given, own: Context, layout: Layout) -> Frame:

@@ -1,12 +1,18 @@
-"""The contract of every role but the router's (whose repair replays the pipeline: `ablate.routing`)."""
+"""The contract of every role."""
 
 from __future__ import annotations
 
 from diagnose.core.stage import Role
-from diagnose.repairs import compressor, model, packer, ranker, retriever, rewriter, verifier
+from diagnose.repairs import compressor, model, packer, ranker, retriever, rewriter, router, verifier
 from diagnose.repairs.contract import Contract
 
 CONTRACTS: dict[Role, Contract] = {
+    "router": Contract(
+        "the cheapest declared route that answers the query",
+        "the cheapest declared route that scores full marks, its own where that answers",
+        router.kept,
+        router.repair,
+    ),
     "rewriter": Contract(
         "a query that keeps the user's intent",
         "the reference query if the label has one, else the user's own words",
@@ -14,8 +20,10 @@ CONTRACTS: dict[Role, Contract] = {
         rewriter.repair,
     ),
     "retriever": Contract(
-        "every gold passage that the corpus holds, among its candidates",
-        "its own output, missing gold put in front in place of its last non-gold passages",
+        "every gold passage that the corpus holds, among its candidates; where nothing answers the question, "
+        "passages as the corpus holds them",
+        "its own output, missing gold put in front in place of its last non-gold passages; for a question "
+        "without an answer, without what the corpus does not hold",
         retriever.kept,
         retriever.repair,
     ),
@@ -45,7 +53,7 @@ CONTRACTS: dict[Role, Contract] = {
         model.repair,
     ),
     "verifier": Contract(
-        "lets right drafts through, blocks wrong ones",
+        "lets right drafts through, blocks wrong ones that an abstention beats",
         "exactly that, judged by the scorer",
         verifier.kept,
         verifier.repair,

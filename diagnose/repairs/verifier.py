@@ -8,14 +8,19 @@ from diagnose.repairs.contract import Scene
 
 
 def kept(given: Given, own: Output, scene: Scene) -> bool:
-    """What is said in the end is as right as letting a right draft through and blocking a wrong one."""
+    """A right draft passes, or what is said instead is right; a wrong one is blocked where an abstention scores
+    more than it, and nothing worse than an abstention is said instead."""
     assert isinstance(own, Decision)
     draft = given.answer or Answer("")
     if scene.right is None:
         return True
+    instead = scene.abstention if own.text is None else own.text
     if scene.right(draft.text):
-        return own.accept or scene.right(own.text or scene.abstention)
-    return not own.accept
+        return own.accept or scene.right(instead)
+    best = scene.worth_of(scene.abstention)
+    if own.accept:
+        return best <= scene.worth_of(draft.text)
+    return scene.worth_of(instead) >= best
 
 
 def repair(given: Given, own: Output, scene: Scene) -> Output:

@@ -33,7 +33,8 @@ class Compared:
 def same(logged: Output, again: Output) -> bool:
     """Whether two outputs are the same in what the next stage sees.
 
-    Passages are compared by id and (where both have one) text, in order; scores and token counts are not.
+    Passages are compared by id and (where both have one) text, in order; scores and token counts are not. A context
+    may be logged as the part of a prompt that holds the passages, while the stage gives the whole prompt.
     """
     match logged, again:
         case Passages(), Passages():
@@ -43,9 +44,11 @@ def same(logged: Output, again: Output) -> bool:
                 for x, y in zip(a, b, strict=True)
             )
         case Context(), Context():
+            alike = [p.id for p in logged.passages] == [p.id for p in again.passages]
             if logged.text and again.text:
-                return logged.text == again.text
-            return [p.id for p in logged.passages] == [p.id for p in again.passages]
+                part = bool(logged.passages) and alike and logged.text in again.text
+                return part or logged.text == again.text
+            return alike
         case Answer(), Answer():
             return logged.text.strip() == again.text.strip()
         case Text(), Text():

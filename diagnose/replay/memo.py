@@ -32,7 +32,8 @@ def key_of(stage: Stage, given: Given, draw: str | None) -> str:
     `draw` tells runs on one input apart (`seed 3`, `repeat 2`); None for a stage that is deterministic
     without a seed.
     """
-    taken = tuple(getattr(given, name) for name in TAKES[stage.role])
+    # Any stage may ask for the conversation: one question after two histories is two inputs.
+    taken = (given.conversation, *(getattr(given, name) for name in TAKES[stage.role]))
     body = msgspec.json.encode((stage.role, stage.fingerprint, draw, taken))
     return hashlib.sha256(body).hexdigest()
 

@@ -11,10 +11,10 @@ from diagnose.core.replay import Case
 from diagnose.core.report import Report
 from diagnose.report import phrases
 from diagnose.report.foreign import flat
-from diagnose.report.html.against import Baseline, against_of
+from diagnose.report.html.against import Baseline, against_of, verdicts_before
 from diagnose.report.html.drawing import drawn, policy
 from diagnose.report.html.meaning import addresses, groups_of, modes
-from diagnose.report.html.sections import failures_part
+from diagnose.report.html.sections import failures_of, failures_part
 from diagnose.report.html.top import top_of
 from diagnose.report.html.trace_view import Around
 from diagnose.report.html.why import why_of
@@ -33,9 +33,10 @@ def html_report(
 ) -> str:
     """The page as text, to be written in UTF-8. The same values give the same bytes.
 
-    `blames` are the failures, `games` and `cases` what is known of them beside that (any order, some may be missing).
-    `definitions` explain the numbers, as `diagnose explain` does. `folder` is the report folder as commands on the
-    page name it. 500 failures stay under 1.5 MB and 5,000 under 6 MB, whatever their texts hold: see `html.depth`.
+    `blames` are the failures, `games` and `cases` what is known of them beside that (any order, some may be
+    missing). `definitions` explain the numbers, as `diagnose explain` does. `folder` is the report folder as
+    commands on the page name it. 500 failures stay under 1.5 MB and 5,000 under 6 MB, whatever their texts hold:
+    see `html.depth`.
     """
     return "".join(html_report_parts(report, blames, games, cases, definitions, baseline, folder))
 
@@ -62,12 +63,15 @@ def html_report_parts(
         compared=baseline is not None,
     )
     yield drawn("top.j2", top=top_of(report), found=phrases.found(report.findings), **shared)
-    yield drawn("why.j2", why=why_of(report, blames, modes(definitions)), **shared)
+    logged = [line for line in (phrases.detected_line(report), *phrases.retrieval_lines(report)) if line]
+    yield drawn("why.j2", why=why_of(report, blames, modes(definitions)), logged=logged, **shared)
+    failures = None
     if blames:
-        before = None if baseline is None else {blame.trace_id: blame.verdict for blame in baseline.blames}
+        before = None if baseline is None else verdicts_before(baseline.comparison)
         around = Around(folder, report.provenance.pass_mark, before)
-        yield from failures_part(report, blames, games, cases, around, modes(definitions))
+        failures = failures_of(report, blames, around, modes(definitions))
+        yield from failures_part(failures, games, cases)
     if baseline is not None:
-        yield drawn("against.j2", against=against_of(report, blames, baseline), known=frozenset())
+        anchors = failures.anchors if failures else {}
+        yield drawn("against.j2", against=against_of(report, baseline), anchors=anchors, known=frozenset())
     yield drawn("provenance.j2", report=report, groups=groups)
-

@@ -180,7 +180,7 @@ def _unsupported(gold: Gold, texts: Sequence[str | None]) -> bool:
     """
     bodies = [t or " ".join(p.sentences) for p, t in zip(gold.passages, texts, strict=True)]
     answers = [a.split() for a in stated_answers(gold.answers)]
-    if not gold.answerable or not answers or not all(bodies):
+    if not gold.answerable or not answers or not bodies or not all(bodies):
         return False
     if len(answers) < len(gold.answers):
         return False

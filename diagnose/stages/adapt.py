@@ -10,7 +10,7 @@ A callable may return the types of `diagnose.core` or plain values. What it may 
     packer      a string, {"text", "passages"}, (text, passages), Context; what a bare string was packed
                 of is read off the string
     model       a string, {"text", …}, Answer
-    verifier    true or false, {"accept", "text"}, (accept, text), Decision
+    verifier    true or false, {"accept", "text"}, {"text"} alone to say that instead, (accept, text), Decision
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from diagnose.core.artifact import Answer, Context, Decision, Output, Passage, P
 from diagnose.core.pipeline import Corpus
 from diagnose.core.stage import Given, Role
 from diagnose.errors import quoted
+from diagnose.stages.framework_values import plain_passages
 from diagnose.stages.match import Reader, one_passage, packed_passages
 from diagnose.stages.passage import WrongField, encoded, shown, unwrapped
 
@@ -102,12 +103,15 @@ def _answer(value: object, given: Given, known: Known) -> Answer:
 def _decision(value: object, given: Given, known: Known) -> Decision:
     accept, text = value, None
     if isinstance(value, Mapping):
-        accept, text = value.get("accept"), value.get("text")
+        text = value.get("text")
+        # Text without a verdict is what to say instead.
+        accept = value.get("accept", False if text is not None else None)
     elif isinstance(value, (tuple, list)) and len(value) == 2:
         accept, text = value
     accept = unwrapped(accept)
     if not isinstance(accept, bool):
-        raise WrongField(f"expected true or false (or a dict with accept and text), found {shown(accept)}")
+        wanted = "true or false (or a dict with accept, with text to say instead, or with both)"
+        raise WrongField(f"expected {wanted}, found {shown(accept)}")
     if text is not None and not isinstance(text, str):
         raise WrongField(f"text: expected a string or None, found {shown(text)}")
     return Decision(accept, None if text is None else clean(text))
@@ -135,7 +139,7 @@ def _items(value: object) -> list[object]:
         value = value["passages"]
     if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
         raise WrongField(f"expected a list of passages, found {shown(value)}")
-    return list(value)
+    return plain_passages(list(value))
 
 
 def _context_parts(value: object) -> tuple[str, list[object] | None]:

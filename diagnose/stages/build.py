@@ -6,35 +6,50 @@ import hashlib
 import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from diagnose import __version__
 from diagnose.core.pipeline import Corpus
-from diagnose.core.stage import Role, Stage
+from diagnose.core.stage import ROLES, Role, Stage
 from diagnose.core.trace import Trace
 from diagnose.errors import DiagnoseError, MissingExtra, UsageError
 from diagnose.stages.adapt import Known
+from diagnose.stages.attached import Held, attached, is_framework_object, split_settings
 from diagnose.stages.call import ARGUMENTS, SEED, Identity, as_stage
 from diagnose.stages.failure import RunFailed, one_line
 from diagnose.stages.locate import importable, locate
 from diagnose.stages.passage import shown
+from diagnose.stages.recorded import NAME, NO_MODEL
 from diagnose.stages.settings import check_keys, parameters_of, typed, unknown, with_defaults
 from diagnose.stages.table import BUILT_INS
 from diagnose.stages.tokens import count_words_and_marks
 
 RESERVED = ("use", "deterministic", "fingerprint", "timeout_s")
 """Keys of a stage's table that are ours, not its factory's."""
-OFFERED = ("corpus", "count_tokens", "folder", "abstention", "environ", "role", "traces")
+OFFERED = (
+    "corpus",
+    "count_tokens",
+    "folder",
+    "abstention",
+    "environ",
+    "role",
+    "traces",
+    "routes",
+    "model_stage",
+)
 """Parameters of a factory that the pipeline fills where its table does not: the corpus, the model's
 tokenizer, the file's folder, what the pipeline says when it has no answer, the environment, the stage's
-role, the log that is replayed."""
+role, the log that is replayed, the names of the declared routes from cheapest to dearest, and a model to ask:
+that of the table's own sub-table `model`, else the pipeline's."""
 
-CLOSED = ("corpus", "count_tokens", "folder", "environ", "role", "traces")
+CLOSED = ("corpus", "count_tokens", "folder", "environ", "role", "traces", "routes", "model_stage")
 """Those of them that the table of a built-in cannot set."""
 KINDS: Mapping[type, str] = {str: "a string", bool: "true or false", float: "a number"}
+
+MODEL_STAGE = "model_stage"
 
 Table = Mapping[str, object]
 T = TypeVar("T", str, bool, float)
@@ -44,7 +59,9 @@ T = TypeVar("T", str, bool, float)
 class Site:
     """Where a stage is built: the pipeline file's name and folder, and what factories are offered.
 
-    `tokenizer` identifies `count_tokens`: a packer's output depends on it.
+    `tokenizer` identifies `count_tokens`: a packer's output depends on it. `traces` is the log that is replayed,
+    `tables` the stages of the file. `made` holds the frameworks' objects that were made for it, each to serve all
+    stages that are parts of it.
     """
 
     file: str
@@ -56,11 +73,14 @@ class Site:
     count_tokens: Callable[[str], int] = count_words_and_marks
     tokenizer: str = "words"
     traces: Sequence[Trace] | None = None
+    model_stage: Stage | None = None
+    tables: Mapping[Role, Table] = field(default_factory=dict)
+    made: dict[str, object] = field(default_factory=dict)
 
     def offers(self, role: Role) -> dict[str, object]:
         """The offered arguments by name, without those that this pipeline has not (a corpus, a log)."""
         own = {name: getattr(self, name) for name in OFFERED if name != "role"}
-        absent = {name for name in ("corpus", "traces") if own[name] is None}
+        absent = {name for name in ("corpus", "traces", "model_stage") if own[name] is None}
         return {"role": role, **{name: value for name, value in own.items() if name not in absent}}
 
 
@@ -74,6 +94,7 @@ class Part:
     factory: Callable[..., object]
     settings: Mapping[str, object]
     offers: Mapping[str, object]
+    fitting: Mapping[str, object] = field(default_factory=dict)
 
 
 def build_stage(role: Role, table: Table, site: Site, key: str) -> Stage:
@@ -88,14 +109,14 @@ def build_stage(role: Role, table: Table, site: Site, key: str) -> Stage:
     timeout_s = reserved(table, "timeout_s", float, where)
     if timeout_s is not None and timeout_s <= 0:
         raise UsageError(f"{where} timeout_s: expected seconds above 0, found {timeout_s:g}")
-    part = _part(role, table, site, where)
+    part = _part(role, table, site, key)
     target = _made(part, site)
     identity = Identity(
         role=role,
         name=part.use,
         fingerprint=stated or _fingerprint(part, target, site),
         deterministic=deterministic,
-        settings=part.settings,
+        settings={**part.settings, **part.fitting},
         timeout_s=timeout_s,
         count_tokens=site.count_tokens if "count_tokens" in part.offers else None,
     )
@@ -113,19 +134,27 @@ def reserved(table: Table, key: str, kind: type[T], where: str) -> T | None:
     raise UsageError(f"{where} {key}: expected {KINDS[kind]}, found {shown(value)}")
 
 
-def _part(role: Role, table: Table, site: Site, where: str) -> Part:
+def _part(role: Role, table: Table, site: Site, key: str) -> Part:
+    where = f"{site.file} [{key}]"
     use = reserved(table, "use", str, where)
     own = ", ".join(BUILT_INS[role])
     if use is None:
         expected = f"one of {own}, or module:factory" if own else "module:factory"
         raise UsageError(f"{where} use: missing; expected {expected}")
+    if role == "model" and use == NAME:
+        raise UsageError(f"{where} use: {NO_MODEL}")
     built_in = BUILT_INS[role].get(use)
     if built_in is None and ":" not in use:
         allowed = [*BUILT_INS[role], "module:factory"]
         raise UsageError(unknown(f"{where} use", use, allowed, f"built-in {role}"))
-    factory = built_in or locate(use, site.folder, f"{where} use")
+    factory = built_in or _located(use, site, where)
     parameters = parameters_of(factory)
     settings = {name: value for name, value in table.items() if name not in RESERVED}
+    settings, fitting = (settings, {}) if built_in else split_settings(settings, parameters)
+    if MODEL_STAGE in parameters and isinstance(inner := settings.get("model"), Mapping):
+        del settings["model"]
+        model = build_stage("model", inner, replace(site, model_stage=None), f"{key}.model")
+        site = replace(site, model_stage=model)
     check_keys(settings, parameters, CLOSED if built_in else (), where)
     if built_in:
         settings = typed(settings, factory, where)
@@ -133,7 +162,15 @@ def _part(role: Role, table: Table, site: Site, where: str) -> Part:
     plain = any(name in ARGUMENTS for name in _required(factory))
     settings = with_defaults(settings, parameters, (*OFFERED, SEED) if plain else OFFERED)
     offers = {k: v for k, v in site.offers(role).items() if k in parameters and k not in settings}
-    return Part(role, use, where, factory, settings, offers)
+    return Part(role, use, where, factory, settings, offers, fitting)
+
+
+def _located(use: str, site: Site, where: str) -> Callable[..., object]:
+    """The user's factory; for a framework's object that the file names itself one that gives it."""
+    found, module = locate(use, site.folder, f"{where} use", is_framework_object)
+    if callable(found):
+        return found
+    return Held(found, module, module.__name__, use.partition(":")[2])
 
 
 def _made(part: Part, site: Site) -> Callable[..., object]:
@@ -144,10 +181,13 @@ def _made(part: Part, site: Site) -> Callable[..., object]:
             return partial(part.factory, **given)
         if "corpus" in missing:
             raise UsageError(f"{site.file} [pipeline] corpus: missing; {part.use} searches one")
+        if MODEL_STAGE in missing:
+            raise UsageError(f"{part.where} model: missing; {part.use} asks a model: give it a table")
         raise UsageError(f"{part.where} {missing[0]}: missing; {part.use} needs it")
+    whole = json.dumps([part.use, part.settings, sorted(part.offers)], sort_keys=True, default=str)
     try:
         with importable(site.folder):
-            target = part.factory(**given)
+            target = site.made.get(whole) or part.factory(**given)
     except MissingExtra:
         raise
     except UsageError as exc:
@@ -157,10 +197,28 @@ def _made(part: Part, site: Site) -> Callable[..., object]:
     except (Exception, SystemExit) as exc:
         reason = f"its factory raised {one_line(exc)}"
         raise RunFailed(part.role, part.use, "raised", reason) from exc
+    if is_framework_object(target) and "role" not in part.offers:
+        site.made[whole] = target
+    target = _fitted(target, part, site)
     if not callable(target):
         reason = f"its factory returned {shown(target)}; expected a callable"
         raise RunFailed(part.role, part.use, "nonsense", reason)
     return target
+
+
+def _fitted(target: object, part: Part, site: Site) -> object:
+    """A framework's object as a callable; anything else as it is."""
+    earlier = ROLES[: ROLES.index(part.role)]
+    tables = {role: site.tables[role] for role in earlier if role in site.tables}
+    same = {role: table.get("component") for role, table in tables.items() if table.get("use") == part.use}
+    before = {role: name if isinstance(name, str) else None for role, name in same.items()}
+    try:
+        found = attached(part.role, target, part.fitting, before, tuple(r for r in tables if r not in same))
+    except UsageError as exc:
+        raise UsageError(f"{part.where} {exc}") from exc
+    if found is None and part.fitting:
+        raise UsageError(unknown(part.where, next(iter(part.fitting)), parameters_of(part.factory), "key"))
+    return target if found is None else found
 
 
 def _required(factory: Callable[..., object]) -> list[str]:
@@ -171,14 +229,16 @@ def _required(factory: Callable[..., object]) -> list[str]:
 
 def _fingerprint(part: Part, target: object, site: Site) -> str:
     """sha256 of what the stage's outputs depend on, as far as it can be told: this package's version, the
-    factory, its settings, the source file it is defined in (not what that imports), the corpus and tokenizer
-    it is given, and the target's own `identity` (a model file's digest)."""
+    factory, its settings, the source file it is defined in (not what that imports), the corpus, tokenizer
+    and model it is given, and the target's own `identity` (a model file's digest)."""
     factory = inspect.unwrap(part.factory)
     taken = {
         "corpus": site.corpus.digest if site.corpus is not None else None,
         "count_tokens": site.tokenizer,
         "abstention": site.abstention,
         "role": part.role,
+        "routes": site.routes,
+        MODEL_STAGE: getattr(part.offers.get(MODEL_STAGE), "fingerprint", None),
     }
     incidental = getattr(target, "incidental", ())
     whole = {
@@ -186,6 +246,7 @@ def _fingerprint(part: Part, target: object, site: Site) -> str:
         "factory": f"{factory.__module__}:{getattr(factory, '__qualname__', part.use)}",
         "source": _source_digest(factory),
         "settings": {name: value for name, value in part.settings.items() if name not in incidental},
+        "fitting": dict(part.fitting),
         "taken": {name: value for name, value in taken.items() if name in part.offers},
         "identity": str(getattr(target, "identity", "")),
     }
@@ -196,7 +257,7 @@ def _fingerprint(part: Part, target: object, site: Site) -> str:
 def _source_digest(factory: Callable[..., object]) -> str | None:
     """sha256 of the file the factory is defined in, or None where there is none."""
     try:
-        file = inspect.getsourcefile(factory)
+        file = inspect.getsourcefile(getattr(factory, "module", factory))
         return hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else None
     except (OSError, TypeError):
         return None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from diagnose.errors import StageFailed, UsageError, quoted
-from diagnose.stages.event_loop import run
+from diagnose.stages.event_loop import run, start
 from diagnose.stages.failure import TimedOut, one_line
 
 if TYPE_CHECKING:
@@ -96,16 +97,16 @@ class Endpoint:
 
     def post(self, body: object) -> bytes:
         """The JSON that the endpoint answers `body` with; StageFailed (TimedOut) where it gives none."""
-        tries = 1 + (self.retries if self._health.spent < STEADY_FAILURES else 0)
-        for attempt in range(tries):
-            reply = self._sent(body)
+        retries = self.retries if self._health.spent < STEADY_FAILURES else 0
+        reply = self._sent(body)
+        for attempt in range(retries):
             if reply.status not in RETRIED:
-                self._health.spent = 0
-                return self._checked(reply, 1)
-            if attempt < tries - 1:
-                self.waiting.sleep(self._wait_s(reply, attempt))
-        self._health.spent += 1
-        return self._checked(reply, tries)
+                break
+            self.waiting.sleep(self._wait_s(reply, attempt))
+            reply = self._sent(body)
+        busy = reply.status in RETRIED
+        self._health.spent = self._health.spent + 1 if busy else 0
+        return self._checked(reply, 1 + retries if busy else 1)
 
     def post_all(self, bodies: Sequence[object]) -> list[bytes]:
         """The answers to several requests, in order; the first failure is raised once none is under way."""
@@ -117,10 +118,12 @@ class Endpoint:
         try:
             return msgspec.json.decode(body, type=kind)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
-            raise StageFailed(f"{self.url} sent no {what}: {self._safe(one_line(exc))}{self._page(body)}") from exc
+            raise StageFailed(
+                f"{self.url} sent no {what}: {self._safe(one_line(exc))}{self._page(body)}"
+            ) from exc
 
     def close(self) -> None:
-        """Close what connections are open. Not needed at the end of a program."""
+        """Close what connections are open now, not when the endpoint is let go of."""
         if "_client" in self.__dict__:
             run(self.__dict__.pop("_client").aclose())
 
@@ -132,9 +135,16 @@ class Endpoint:
         # Uncompressed: a few packed bytes could stand for more than memory holds.
         headers = {"Accept-Encoding": "identity", "Content-Type": "application/json"}
         if self.key:
-            headers[self.key_header] = f"Bearer {self.key}" if self.key_header == "Authorization" else self.key
+            headers[self.key_header] = (
+                f"Bearer {self.key}" if self.key_header == "Authorization" else self.key
+            )
         limits = httpx.Limits(max_connections=self.concurrency)
-        return httpx.AsyncClient(headers=headers, timeout=None, follow_redirects=False, limits=limits)
+        client = httpx.AsyncClient(
+            headers=headers, timeout=self.request_timeout_s, follow_redirects=False, limits=limits
+        )
+        # A pipeline is let go of without a word; its open connections go with it.
+        weakref.finalize(self, start, client.aclose).atexit = False
+        return client
 
     @cached_property
     def _slots(self) -> asyncio.Semaphore:
@@ -146,7 +156,7 @@ class Endpoint:
         content = msgspec.json.encode(body)
         try:
             return run(self._asked(content))
-        except TimeoutError as exc:
+        except (TimeoutError, httpx.TimeoutException) as exc:
             raise TimedOut(
                 f"{self.url} did not reply within {self.request_timeout_s:g} seconds (request_timeout_s)"
             ) from exc
@@ -157,15 +167,20 @@ class Endpoint:
 
     async def _asked(self, content: bytes) -> Reply:
         # Waiting for a free place is no fault of the endpoint: the deadline starts after it.
-        async with self._slots, asyncio.timeout(self.request_timeout_s):
-            async with self._client.stream("POST", self.url, content=content) as response:
-                return await self._read(response)
+        async with (
+            self._slots,
+            asyncio.timeout(self.request_timeout_s),
+            self._client.stream("POST", self.url, content=content) as response,
+        ):
+            return await self._read(response)
 
     async def _read(self, response: httpx.Response) -> Reply:
         status, get = response.status_code, response.headers.get
         good = 200 <= status < 300
         if good and get("content-encoding", "identity") != "identity":
-            raise StageFailed(f"{self.url} answered in an encoding that was not asked for ({get('content-encoding')})")
+            raise StageFailed(
+                f"{self.url} answered in an encoding that was not asked for ({get('content-encoding')})"
+            )
         longest = LONGEST_REPLY if good else LONGEST_COMPLAINT
         parts: list[bytes] = []
         length = 0
@@ -203,7 +218,9 @@ class Endpoint:
             )
         hint = ""
         if status in (401, 403):
-            hint = f" (is {self.key_env} set, and right?)" if self.key_env else " (it wants a key: set key_env)"
+            hint = (
+                f" (is {self.key_env} set, and right?)" if self.key_env else " (it wants a key: set key_env)"
+            )
         elif status == 404:
             hint = f" (is {self.setting} right?)"
         elif tries > 1:
@@ -215,7 +232,8 @@ class Endpoint:
         """A hint where the body is a web page: the address is that of a site, not of its interface."""
         if body.lstrip()[:1] != b"<":
             return ""
-        return f" (it sent a web page, {quoted(self._safe(body[:200].decode('utf-8', 'replace')), 60)}: is {self.setting} right?)"
+        start = quoted(self._safe(body[:200].decode("utf-8", "replace")), 60)
+        return f" (it sent a web page, {start}: is {self.setting} right?)"
 
     def _safe(self, text: str) -> str:
         """Foreign text without the key, which some servers quote back."""

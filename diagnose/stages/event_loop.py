@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -25,6 +25,12 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     except BaseException:
         future.cancel()
         raise
+
+
+def start(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Has the event loop run `work`, and does not wait for it."""
+    loop = _loop()
+    loop.call_soon_threadsafe(lambda: loop.create_task(work()))
 
 
 def _loop() -> asyncio.AbstractEventLoop:

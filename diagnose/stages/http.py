@@ -22,8 +22,16 @@ import msgspec
 
 from diagnose.core.artifact import Answer, Context, Passage, Query
 from diagnose.core.stage import TAKES, Given, Role
-from diagnose.stages import endpoint
-from diagnose.stages.endpoint import Concurrency, Endpoint, RequestTimeout, Retries
+from diagnose.stages.endpoint import (
+    INCIDENTAL,
+    Concurrency,
+    Endpoint,
+    Header,
+    RequestTimeout,
+    Retries,
+    address,
+    key_in,
+)
 
 
 @dataclass(frozen=True)
@@ -33,7 +41,7 @@ class HttpStage:
     endpoint: Endpoint
     role: Role
 
-    incidental = endpoint.INCIDENTAL
+    incidental = INCIDENTAL
 
     def __call__(
         self,
@@ -69,7 +77,7 @@ def http_stage(
     role: Role,
     url: str,
     key_env: str = "",
-    key_header: endpoint.Header = "Authorization",
+    key_header: Header = "Authorization",
     request_timeout_s: RequestTimeout = 60.0,
     retries: Retries = 4,
     concurrency: Concurrency = 4,
@@ -82,8 +90,8 @@ def http_stage(
     """
     return HttpStage(
         endpoint=Endpoint(
-            url=endpoint.address(url, "", "url"),
-            key=endpoint.key_in(environ, key_env),
+            url=address(url, "", "url"),
+            key=key_in(environ, key_env),
             key_env=key_env,
             key_header=key_header,
             request_timeout_s=request_timeout_s,

@@ -30,18 +30,20 @@ def load_pipeline(
 
     Routes come out in the order of their `cost`, cheapest first, or as declared where none has one.
     `environ` is where keys are looked up (the process's environment unless given); `traces` the log that is
-    replayed, which recorded stages answer from. Raises UsageError with
-    the key's path for whatever is wrong in the file, BadInput where it is no TOML or the corpus is bad,
-    StageFailed where the user's own factory raises, MissingExtra where an optional package is needed.
+    replayed, which recorded stages answer from. Raises UsageError with the key's path for whatever is wrong in the
+    file, BadInput where it is no TOML or the corpus is bad, StageFailed where the user's own factory raises,
+    MissingExtra where an optional package is needed.
     """
     path = Path(path)
     document = _document(path)
     head = _table(document, "pipeline", path.name)
     _only(head, PIPELINE_KEYS, f"{path.name} [pipeline]")
     tables = _stage_tables(document, path.name)
-    site = _site(path, head, document, os.environ if environ is None else environ, traces)
+    site = replace(
+        _site(path, head, document, os.environ if environ is None else environ), traces=traces, tables=tables
+    )
     stages = _stages(tables, site, "stages")
-    site = _counting_as(site, stages["model"])
+    site = replace(_counting_as(site, stages["model"]), model_stage=stages["model"])
     return Pipeline(
         name=reserved(head, "name", str, f"{path.name} [pipeline]") or path.stem,
         stages=tuple(stages[role] for role in ROLES if role in stages),
@@ -81,13 +83,7 @@ def _stage_tables(document: Table, file: str) -> dict[Role, Table]:
     return {role: _table(tables, role, file, "stages.") for role in ROLES if role in tables}
 
 
-def _site(
-    path: Path,
-    head: Table,
-    document: Table,
-    environ: Mapping[str, str],
-    traces: Sequence[Trace] | None,
-) -> Site:
+def _site(path: Path, head: Table, document: Table, environ: Mapping[str, str]) -> Site:
     folder, where = path.resolve().parent, f"{path.name} [pipeline]"
     corpus = reserved(head, "corpus", str, where)
     return Site(
@@ -97,7 +93,6 @@ def _site(
         abstention=reserved(head, "abstention", str, where) or ABSTENTION,
         corpus=read_corpus(folder / corpus, corpus) if corpus else None,
         routes=_route_names(document, path.name),
-        traces=traces,
     )
 
 
@@ -107,7 +102,7 @@ def _stages(tables: Mapping[Role, Table], site: Site, key: str) -> dict[Role, St
     for role in sorted(tables, key=lambda role: role != "model"):
         stages[role] = build_stage(role, tables[role], site, f"{key}.{role}")
         if role == "model":
-            site = _counting_as(site, stages[role])
+            site = replace(_counting_as(site, stages[role]), model_stage=stages[role])
     return stages
 
 

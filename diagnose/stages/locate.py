@@ -16,10 +16,13 @@ _FOLDERS: set[Path] = set()
 """Folders that pipelines were loaded from in this process: modules of one must not stand in for another's."""
 
 
-def locate(use: str, folder: Path, where: str) -> Callable[..., object]:
-    """The object that `module:name` names, imported with `folder` first on `sys.path`.
+def locate(
+    use: str, folder: Path, where: str, accepted: Callable[[object], bool] = lambda value: False
+) -> tuple[object, ModuleType]:
+    """The object that `module:name` names, imported with `folder` first on `sys.path`, and its module.
 
-    Raises UsageError, beginning with `where`, that names the module and the folder it was looked for in.
+    It is a callable, or something that `accepted` says yes to. Raises UsageError, beginning with `where`, that names
+    the module and the folder it was looked for in.
     """
     module_name, _, attribute = use.partition(":")
     if not all(part.isidentifier() for part in (*module_name.split("."), *attribute.split("."))):
@@ -28,14 +31,14 @@ def locate(use: str, folder: Path, where: str) -> Callable[..., object]:
     found: object = module
     for part in attribute.split("."):
         found = getattr(found, part, None)
-    if not callable(found):
+    if not callable(found) and not accepted(found):
         has = ", ".join(sorted(name for name, value in vars(module).items() if _offered(name, value, module)))
         what = "nothing" if found is None else f"a {type(found).__name__}"
         raise UsageError(
             f"{where}: expected a callable {quoted(attribute)} in module {module_name},"
             f" found {what} (the module has: {has or 'none'})"
         )
-    return found
+    return found, module
 
 
 @contextmanager

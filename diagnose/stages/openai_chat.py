@@ -12,10 +12,18 @@ import msgspec
 from diagnose.core.artifact import Answer, Context, Frozen
 from diagnose.core.stage import Given
 from diagnose.errors import UsageError
-from diagnose.stages import endpoint
 from diagnose.stages.bm25 import AtLeastOne, NotNegative
 from diagnose.stages.chat import PROMPT, SYSTEM, Prompt, chat_prompt
-from diagnose.stages.endpoint import Concurrency, Endpoint, RequestTimeout, Retries
+from diagnose.stages.endpoint import (
+    INCIDENTAL,
+    Concurrency,
+    Endpoint,
+    Header,
+    RequestTimeout,
+    Retries,
+    address,
+    key_in,
+)
 
 KEPT = ("model", "messages", "stream", "n")
 """Fields of the request that a pipeline file's `body` and `omit` cannot touch: the answer would not be one."""
@@ -33,7 +41,7 @@ class OpenAIChat:
     window_tokens: int | None
     default_seed: int
 
-    incidental = endpoint.INCIDENTAL
+    incidental = INCIDENTAL
 
     def __call__(self, query: str, context: Context | None, seed: int | None = None) -> Answer:
         return self._answer(self.endpoint.post(self._body(query, context, seed)))
@@ -72,7 +80,7 @@ def openai_chat(
     body: dict[str, object] | None = None,
     omit: tuple[str, ...] = (),
     key_env: str = "OPENAI_API_KEY",
-    key_header: endpoint.Header = "Authorization",
+    key_header: Header = "Authorization",
     request_timeout_s: RequestTimeout = 60.0,
     retries: Retries = 4,
     concurrency: Concurrency = 4,
@@ -94,8 +102,8 @@ def openai_chat(
             raise UsageError(f"{'body' if name in further else 'omit'}: {name} is not to be changed there")
     return OpenAIChat(
         endpoint=Endpoint(
-            url=endpoint.address(base_url, "/chat/completions"),
-            key=endpoint.key_in(environ, key_env),
+            url=address(base_url, "/chat/completions"),
+            key=key_in(environ, key_env),
             key_env=key_env,
             key_header=key_header,
             request_timeout_s=request_timeout_s,

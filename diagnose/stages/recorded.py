@@ -46,8 +46,8 @@ def recorded_stage(role: Role, traces: Iterable[Trace]) -> Stage:
         if step is None:
             continue
         name = step.name or name
-        key = _keys(role, given_in(trace, role))[0]
-        log.setdefault(key, _checked(step, trace))
+        for key in _kept_under(role, given_in(trace, role)):
+            log.setdefault(key, _checked(step, trace))
 
     def run(given: Given, seed: int | None) -> Output:
         logged = next((log[key] for key in _keys(role, given) if key in log), None)
@@ -116,12 +116,21 @@ def recorded(role: Role, traces: Sequence[Trace] | None = None) -> Recorded:
     return Recorded(recorded_stage(role, [_with_texts(trace) for trace in traces]))
 
 
-def weakened(pipeline: Pipeline) -> tuple[str, ...]:
-    """What the recorded stages of a pipeline file take away from a report, in sentences; () without one."""
+def weakened(pipeline: Pipeline, traces: Iterable[Trace]) -> tuple[str, ...]:
+    """What a report lacks because stages of the log are recorded in the pipeline file, or not in it at all."""
+    logged = {step.role for trace in traces for step in trace.steps}
+    left_out = [role for role in ROLES if role in logged and role not in pipeline.roles]
+    notes = [
+        f"the log has a {role}, the pipeline has none: it is no part of the replay, and what it did is blamed on "
+        f'others or on nobody (one that cannot be run: [stages.{role}] use = "recorded")'
+        for role in left_out
+    ]
     fixed = [stage.role for stage in pipeline.stages if stage.name == NAME]
     if not fixed:
-        return ()
-    notes = [f"not run, the log stands in: {', '.join(fixed)}. Their fidelity is 1 by construction and says nothing"]
+        return tuple(notes)
+    notes += [
+        f"not run, the log stands in: {', '.join(fixed)}. Their fidelity is 1 by construction and says nothing"
+    ]
     if later := [role for role in fixed if role != pipeline.roles[0]]:
         notes.append(
             f"where a repaired stage changes what the {' or '.join(later)} gets, the log has no output for it: those "
@@ -142,8 +151,9 @@ def _with_texts(trace: Trace) -> Trace:
             )
             for passage in passages:
                 texts.setdefault(passage.id, passage.text)
-            step = msgspec.structs.replace(step, output=Passages(passages))
-        steps.append(step)
+            steps.append(msgspec.structs.replace(step, output=Passages(passages)))
+        else:
+            steps.append(step)
     return msgspec.structs.replace(trace, steps=tuple(steps))
 
 
@@ -177,11 +187,19 @@ def _checked(step: Step, trace: Trace) -> Logged:
     return Logged(step.output, step.error)
 
 
-def _keys(role: Role, given: Given) -> list[bytes]:
-    """The digests an input is looked up under; a logged one is kept under the first.
+def _kept_under(role: Role, given: Given) -> list[bytes]:
+    """The digests a logged input is kept under: the exact one, and of passages without any text their ids'."""
+    keys = _keys(role, given)
+    bare = bool(given.passages) and not any(passage.text for passage in given.passages)
+    return [keys[0], keys[-1]] if bare and "passages" in TAKES[role] else keys[:1]
 
-    There are two where a context is taken: the one of its text, and the one of its passages, under which the
-    step of a pipeline without a packer is kept (its log has no context text).
+
+def _keys(role: Role, given: Given) -> list[bytes]:
+    """The digests an input is looked up under, the exact one first.
+
+    There are two where passages are taken: the one of their texts and the one of their ids alone, under which
+    passages are kept that were logged by id. There are two where a context is taken: the one of its text, and the
+    one of its passages, under which the step of a pipeline without a packer is kept (its log has no context text).
     """
     parts: dict[str, object] = {
         "query": given.query,
@@ -190,6 +208,9 @@ def _keys(role: Role, given: Given) -> list[bytes]:
         "answer": given.answer.text if given.answer is not None else None,
     }
     taken = [parts[name] for name in TAKES[role] if name in parts]
+    if "passages" in TAKES[role]:
+        ids = [passage.id for passage in given.passages]
+        return [_digest([given.conversation, *taken]), _digest([given.conversation, given.query, "ids", ids])]
     if "context" not in TAKES[role]:
         return [_digest([given.conversation, *taken])]
     unpacked = _digest([given.conversation, *taken, "passages", _plain(given.passages)])

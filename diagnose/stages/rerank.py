@@ -12,9 +12,17 @@ import msgspec
 from diagnose.core.artifact import Frozen, Passage
 from diagnose.core.stage import Given
 from diagnose.errors import StageFailed
-from diagnose.stages import endpoint
 from diagnose.stages.bm25 import AtLeastOne
-from diagnose.stages.endpoint import Concurrency, Endpoint, RequestTimeout, Retries
+from diagnose.stages.endpoint import (
+    INCIDENTAL,
+    Concurrency,
+    Endpoint,
+    Header,
+    RequestTimeout,
+    Retries,
+    address,
+    key_in,
+)
 from diagnose.stages.passage import searchable
 
 
@@ -26,7 +34,7 @@ class Rerank:
     model: str
     top_n: int | None
 
-    incidental = endpoint.INCIDENTAL
+    incidental = INCIDENTAL
 
     def __call__(self, query: str, passages: Sequence[Passage]) -> list[Passage]:
         if not passages:
@@ -49,13 +57,19 @@ class Rerank:
         results = self.endpoint.read(body, _Reply, "ranking").results
         seen: set[int] = set()
         for i, result in enumerate(results):
-            if result.index >= len(passages) or result.index in seen or not math.isfinite(result.relevance_score):
+            if (
+                result.index >= len(passages)
+                or result.index in seen
+                or not math.isfinite(result.relevance_score)
+            ):
                 expected = f"each of 0 to {len(passages) - 1} once at most, with a finite score"
                 found = f"index {result.index} with {result.relevance_score}"
                 raise StageFailed(f"{self.endpoint.url} results[{i}]: expected {expected}, found {found}")
             seen.add(result.index)
         best = sorted(results, key=lambda result: (-result.relevance_score, result.index))
-        return [msgspec.structs.replace(passages[r.index], score=r.relevance_score) for r in best[: self.top_n]]
+        return [
+            msgspec.structs.replace(passages[r.index], score=r.relevance_score) for r in best[: self.top_n]
+        ]
 
 
 def rerank(
@@ -64,7 +78,7 @@ def rerank(
     model: str = "",
     top_n: AtLeastOne | None = None,
     key_env: str = "RERANK_API_KEY",
-    key_header: endpoint.Header = "Authorization",
+    key_header: Header = "Authorization",
     request_timeout_s: RequestTimeout = 60.0,
     retries: Retries = 4,
     concurrency: Concurrency = 4,
@@ -78,8 +92,8 @@ def rerank(
     """
     return Rerank(
         endpoint=Endpoint(
-            url=endpoint.address(base_url, "/rerank"),
-            key=endpoint.key_in(environ, key_env),
+            url=address(base_url, "/rerank"),
+            key=key_in(environ, key_env),
             key_env=key_env,
             key_header=key_header,
             request_timeout_s=request_timeout_s,

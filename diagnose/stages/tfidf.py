@@ -31,27 +31,10 @@ class TfidfRanker:
     deterministic = True
 
     def __call__(self, query: str, passages: Sequence[Passage]) -> list[Passage]:
-        scored = zip(self._cosines(query, passages), passages, strict=True)
+        texts = [searchable(passage) for passage in passages]
+        scored = zip(cosines(query, texts, self.corpus), passages, strict=True)
         ranked = sorted(scored, key=lambda pair: -pair[0])
         return [msgspec.structs.replace(passage, score=score) for score, passage in ranked[: self.top_n]]
-
-    def _cosines(self, query: str, passages: Sequence[Passage]) -> list[float]:
-        texts = [searchable(passage) for passage in passages]
-        vectorizer = self._fitted(texts)
-        if vectorizer is None:
-            return [0.0] * len(texts)
-        # Both sides are unit vectors (norm="l2" is the default), so the product is the cosine.
-        product = vectorizer.transform(texts) @ vectorizer.transform([query]).T
-        return [float(cosine) for cosine in product.toarray()[:, 0]]
-
-    def _fitted(self, texts: list[str]) -> TfidfVectorizer | None:
-        """The vectorizer, or None where there is not one word to learn."""
-        if not texts:
-            return None
-        corpus = self.corpus
-        if corpus is None:
-            return _fit(texts)
-        return shared_index(corpus, ("tfidf",), lambda: _fit([searchable(passage) for passage in corpus]))
 
 
 def tfidf(corpus: Corpus | None = None, top_n: AtLeastOne = 5) -> TfidfRanker:
@@ -59,7 +42,27 @@ def tfidf(corpus: Corpus | None = None, top_n: AtLeastOne = 5) -> TfidfRanker:
     return TfidfRanker(corpus, top_n)
 
 
-def _fit(texts: list[str]) -> TfidfVectorizer | None:
+def cosines(query: str, texts: Sequence[str], corpus: Corpus | None = None) -> list[float]:
+    """The cosine of each text with the query, 0 to 1, as TF-IDF vectors; the weights are those of the corpus
+    where there is one, else of the texts at hand."""
+    vectorizer = _fitted(texts, corpus)
+    if vectorizer is None:
+        return [0.0] * len(texts)
+    # Both sides are unit vectors (norm="l2" is the default), so the product is the cosine.
+    product = vectorizer.transform(texts) @ vectorizer.transform([query]).T
+    return [float(cosine) for cosine in product.toarray()[:, 0]]
+
+
+def _fitted(texts: Sequence[str], corpus: Corpus | None) -> TfidfVectorizer | None:
+    """The vectorizer, or None where there is not one word to learn."""
+    if not texts:
+        return None
+    if corpus is None:
+        return _fit(texts)
+    return shared_index(corpus, ("tfidf",), lambda: _fit([searchable(passage) for passage in corpus]))
+
+
+def _fit(texts: Sequence[str]) -> TfidfVectorizer | None:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     vectorizer = TfidfVectorizer()

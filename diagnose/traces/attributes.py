@@ -304,3 +304,21 @@ CONTENT_SWITCH: Mapping[str, str] = {
     "phoenix": "export GET /v1/projects/NAME/spans or give the server's URL: other listings hold no attributes",
 }
 """What to turn on in a tool whose log holds no texts."""
+
+FACTS: Mapping[str, tuple[str, ...]] = {
+    "input": INPUT,
+    "output": OUTPUT,
+    "query": QUERY,
+    "prompt": PROMPT,
+    "system": SYSTEM,
+    "answer": ANSWER,
+    "variables": VARIABLES,
+    "model": MODEL,
+    "prompt_tokens": PROMPT_TOKENS,
+    "completion_tokens": COMPLETION_TOKENS,
+    "usage": USAGE,
+    "cost": COST,
+    "finish": FINISH,
+    "metadata": METADATA,
+}
+"""What a span can say once, and the attributes that say it."""

@@ -74,6 +74,7 @@ LIST_KEYS = (
     "inputs",
 )
 MESSAGE_TYPES = frozenset({"human", "ai", "system", "tool", "function", "chat", "HumanMessage", "AIMessage"})
+NO_TAGS = frozenset({*TEXT_KEYS, *SCORE_KEYS})
 MAX_PASSAGES = 10_000
 MAX_TAGS = 12
 TAG_CHARACTERS = 300
@@ -247,12 +248,12 @@ def tags_of(metadata: Mapping[str, Any], distance: Any = None) -> dict[str, str]
     """The plain values of a passage's metadata. A distance is one of them and no score: lower is better."""
     tags: dict[str, str] = {}
     for key, value in metadata.items():
-        if key in TEXT_KEYS or key in SCORE_KEYS or len(tags) >= MAX_TAGS:
+        kind = type(value)
+        if key in NO_TAGS or (kind is not str and kind not in (int, float, bool)) or len(tags) >= MAX_TAGS:
             continue
-        if isinstance(value, str | bool) or is_number(value):
-            text = str(value)
-            if text and len(text) <= TAG_CHARACTERS:
-                tags[str(key)[:TAG_CHARACTERS]] = text
+        text = value if kind is str else str(value)
+        if text and len(text) <= TAG_CHARACTERS:
+            tags[str(key)[:TAG_CHARACTERS]] = text
     if is_number(distance):
         tags["distance"] = str(distance)
     return tags or None
@@ -286,6 +287,8 @@ def is_number(value: Any) -> bool:
 
 def as_number(value: Any) -> float | None:
     """A finite float out of a number or a text that is one; None otherwise."""
+    if type(value) is float:
+        return value if math.isfinite(value) else None
     if isinstance(value, str):
         try:
             value = float(value)

@@ -17,6 +17,7 @@ import msgspec
 from diagnose.errors import BadInput, quoted
 from diagnose.traces.account import Account
 from diagnose.traces.lines import DEFAULT_LIMITS, Limits, Meter, Problem, opened, source_name, translated
+from diagnose.traces.otlp_line import decode_otlp_line
 from diagnose.traces.scanner import BrokenValue, Scanner
 
 NESTED = frozenset(
@@ -63,7 +64,7 @@ def read_documents(
             raise
         yield Problem(source, None, "", "the rest of the file", f"{error} (what came before is kept)")
     if not n:
-        raise BadInput(f"{source}: expected JSON, found an empty file")
+        raise BadInput(f"{source}: expected JSON, found an empty file or list")
 
 
 def _read(path: Path | str, source: str, account: Account, limits: Limits) -> Iterator[Document | Problem]:
@@ -91,7 +92,9 @@ def _read(path: Path | str, source: str, account: Account, limits: Limits) -> It
 
 
 def _decoded(data: bytes, source: str, account: Account) -> Any | None:
-    """The line's value, or None where it is no JSON by itself."""
+    """The line's value (an OtlpLine for the commonest of formats), or None where it is no JSON by itself."""
+    if (line := decode_otlp_line(data)) is not None:
+        return line
     try:
         return msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -111,7 +114,7 @@ def _broken_line(data: bytes, source: str, number: int) -> Problem:
     try:
         json.loads(text, strict=False)
     except json.JSONDecodeError as error:
-        if error.pos >= len(text):
+        if error.pos >= len(text) or error.msg.startswith("Unterminated"):
             return Problem(source, number, "", "a JSON object", "a line that ends in the middle of one")
         what = f"broken JSON at column {error.pos + 1}: {quoted(text[error.pos : error.pos + 40], 20)}"
         return Problem(source, number, "", "a JSON object", what)

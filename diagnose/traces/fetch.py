@@ -35,11 +35,12 @@ class Fetcher:
         base: str,
         key_names: tuple[str, ...],
         headers: Mapping[str, str] | None = None,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] | None = None,
     ) -> None:
         import httpx
 
-        self.base, self._key_names, self._sleep = base.rstrip("/"), key_names, sleep
+        self.base, self._key_names = base.rstrip("/"), key_names
+        self._sleep = sleep or time.sleep
         key = next((value for name in key_names if (value := os.environ.get(name))), None)
         sent = {"accept": "application/json", **(headers or {})}
         if key:
@@ -61,6 +62,10 @@ class Fetcher:
         """The JSON that a request with this body is answered with."""
         return self._json("POST", path, None, body)
 
+    def patch(self, path: str, body: Any) -> Any:
+        """The JSON that a change with this body is answered with."""
+        return self._json("PATCH", path, None, body)
+
     def answers(self, path: str) -> bool:
         """Whether a path answers with JSON: which server is this?"""
         try:
@@ -74,11 +79,17 @@ class Fetcher:
         return True
 
     def _json(
-        self, method: str, path: str, parameters: Mapping[str, Any] | None, body: Any, retries: int = RETRIES
+        self,
+        method: str,
+        path: str,
+        parameters: Mapping[str, Any] | None,
+        body: Any,
+        retries: int | None = None,
     ) -> Any:
         import httpx
 
         url = self.base + path
+        retries = RETRIES if retries is None else retries
         for attempt in range(retries + 1):
             try:
                 response, data = self._answer(method, url, parameters, body)

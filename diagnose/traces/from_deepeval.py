@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from diagnose.traces.account import Account
-from diagnose.traces.from_attributes import Head, as_json, span_of
+from diagnose.traces.from_attributes import as_json, span_of
+from diagnose.traces.heads import Head
 from diagnose.traces.moments import as_ns
 from diagnose.traces.span import Span
 

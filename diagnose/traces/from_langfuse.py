@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 
 from diagnose.traces.account import Account
-from diagnose.traces.from_attributes import Head, span_of
+from diagnose.traces.from_attributes import span_of
+from diagnose.traces.heads import Head
 from diagnose.traces.judged import Judgement, labelled_by
 from diagnose.traces.moments import as_ns, hex_id, parent_id
 from diagnose.traces.rows import plain_cell

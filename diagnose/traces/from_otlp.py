@@ -8,8 +8,11 @@ from typing import Any
 import msgspec
 
 from diagnose.traces.account import Account
-from diagnose.traces.from_attributes import Event, Head, span_of
+from diagnose.traces.any_value import VECTOR, any_value
+from diagnose.traces.from_attributes import span_of
+from diagnose.traces.heads import Event, Head
 from diagnose.traces.moments import as_ns, hex_id, parent_id
+from diagnose.traces.otlp_line import OtlpLine, pairs_of
 from diagnose.traces.said import answer_in, query_in, unwrapped
 from diagnose.traces.span import Span
 
@@ -17,9 +20,6 @@ SOURCE = "otlp"
 PROJECT = ("openinference.project.name", "service.name")
 ENVIRONMENT = ("deployment.environment.name", "deployment.environment")
 UNNAMED = ("unknown_service", "")
-MAX_DEPTH = 32
-VECTOR = ".embedding.vector"
-"""The longest of all attributes, and nothing that a trace holds."""
 
 
 def spans_of_otlp(document: Mapping[str, Any], account: Account) -> Iterator[Span]:
@@ -42,24 +42,54 @@ def spans_of_span(
 ) -> Iterator[Span]:
     """One OTLP span, and what its attributes say of the trace as a whole (the Langfuse SDK puts it on the root)."""
     get = span.get
-    attributes = attributes_of(get("attributes"))
-    parent = get("parentSpanId", get("parent_span_id"))
     head = Head(
         trace_id=hex_id(get("traceId", get("trace_id"))),
         span_id=hex_id(get("spanId", get("span_id"))),
-        parent_id=parent_id(parent),
+        parent_id=parent_id(get("parentSpanId", get("parent_span_id"))),
         name=str(get("name") or ""),
         start_ns=as_ns(get("startTimeUnixNano", get("start_time_unix_nano"))),
         end_ns=as_ns(get("endTimeUnixNano", get("end_time_unix_nano"))),
         error=error_of(get("status")),
         source=source,
     )
-    made = span_of(head, attributes, account, events_of(get("events")))
+    attributes = attributes_of(get("attributes"))
+    yield from _made(head, attributes, account, events_of(get("events")), tags)
+
+
+def spans_of_line(line: OtlpLine, account: Account) -> Iterator[Span]:
+    """The spans of a line that was decoded by type."""
+    for resource in line.resource_spans:
+        tags = _resource_tags(resource.resource)
+        for scope in resource.scope_spans:
+            for span in scope.spans:
+                head = Head(
+                    trace_id=hex_id(span.trace_id),
+                    span_id=hex_id(span.span_id),
+                    parent_id=parent_id(span.parent_span_id or ""),
+                    name=span.name,
+                    start_ns=as_ns(span.start_time_unix_nano),
+                    end_ns=as_ns(span.end_time_unix_nano),
+                    error=error_of(span.status),
+                    source=SOURCE,
+                )
+                pairs = list(pairs_of(span.attributes))
+                events = events_of(span.events) if span.events else ()
+                yield from _made(head, pairs, account, events, tags)
+
+
+def _made(
+    head: Head,
+    attributes: Mapping[str, Any] | list[tuple[str, Any]],
+    account: Account,
+    events: tuple[Event, ...],
+    tags: Mapping[str, str] | None,
+) -> tuple[Span, ...]:
+    made = span_of(head, attributes, account, events)
     if head.parent_id is None and tags:
         made = msgspec.structs.replace(made, tags={**tags, **made.tags})
-    yield made
-    if whole := _whole(attributes, head):
-        yield whole
+    if made.tool == "langfuse" and (whole := _whole(dict(attributes), head)):
+        return made, whole
+    return (made,)
 
 
 def _whole(attributes: Mapping[str, Any], head: Head) -> Span | None:
@@ -88,42 +118,11 @@ def attributes_of(attributes: Any) -> dict[str, Any]:
         if not isinstance(item, dict) or not isinstance(key := item.get("key"), str):
             continue
         value = item.get("value")
-        if isinstance(value, dict) and "stringValue" in value and len(value) == 1:
-            found[key] = value["stringValue"]
+        if type(value) is dict and (text := value.get("stringValue")) is not None:
+            found[key] = text
         elif not key.endswith(VECTOR):
             found[key] = any_value(value)
     return found
-
-
-def any_value(value: Any, depth: int = 0) -> Any:
-    """A plain value out of `{"stringValue": …}`, `{"int_value": "5"}` and the rest of them."""
-    if not isinstance(value, dict):
-        return value
-    for kind, inner in value.items():
-        if inner is not None:
-            break
-    else:
-        return None
-    letter = kind[:2]
-    if letter == "in":
-        return _whole_number(inner)
-    if letter == "ar" and depth < MAX_DEPTH:
-        values = inner.get("values") if isinstance(inner, dict) else inner
-        return [any_value(item, depth + 1) for item in values or ()] if isinstance(values, list) else []
-    if letter == "kv" and depth < MAX_DEPTH:
-        values = inner.get("values") if isinstance(inner, dict) else inner
-        pairs = (
-            [item for item in values or () if isinstance(item, dict)] if isinstance(values, list) else []
-        )
-        return {str(item.get("key")): any_value(item.get("value"), depth + 1) for item in pairs}
-    return inner
-
-
-def _whole_number(value: Any) -> Any:
-    try:
-        return int(value)
-    except (TypeError, ValueError):
-        return value
 
 
 def events_of(events: Any) -> tuple[Event, ...]:

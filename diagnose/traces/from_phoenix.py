@@ -6,8 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from diagnose.traces.account import Account
-from diagnose.traces.from_attributes import Head, span_of
+from diagnose.traces.from_attributes import span_of
 from diagnose.traces.from_otlp import events_of
+from diagnose.traces.heads import Head
+from diagnose.traces.judged import Judgement
 from diagnose.traces.moments import as_ns, hex_id, parent_id
 from diagnose.traces.rows import plain_cell
 from diagnose.traces.span import Span
@@ -58,6 +60,13 @@ def spans_of_frame_row(row: Mapping[str, Any], account: Account) -> Iterator[Spa
         events_of(events) if isinstance(events, list) else (),
         kind if isinstance(kind, str) else None,
     )
+
+
+def judgement_of(annotation: Mapping[str, Any]) -> tuple[str, Judgement]:
+    """An annotation, and the id of the span (else the trace) it is about."""
+    result = _object(annotation.get("result")) or annotation
+    about = hex_id(annotation.get("span_id") or annotation.get("trace_id"))
+    return about, Judgement(str(annotation.get("name") or ""), result.get("score"), result.get("label"))
 
 
 def _head(span: Mapping[str, Any], context: Mapping[str, Any], source: str) -> Head:

@@ -14,8 +14,8 @@ from diagnose.errors import quoted
 from diagnose.traces.account import Account, count_name
 from diagnose.traces.cited import as_number, passages_in
 from diagnose.traces.columns import GOLD, TAG, Columns, looked_up
+from diagnose.traces.costs import count
 from diagnose.traces.documents import Document
-from diagnose.traces.from_attributes import count
 from diagnose.traces.infer import IDS
 from diagnose.traces.judged import NO, YES, Judgement, labelled_by
 from diagnose.traces.lines import Problem

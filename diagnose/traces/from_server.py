@@ -56,7 +56,7 @@ def documents_of_server(url: str, format: str, project: str | None) -> Iterator[
     """
     address = address_of(url)
     name, named = source_name(address.base), project or address.project
-    tool = format if format in ("phoenix", "mlflow") else _tool(address.base)
+    tool = format if format in ("phoenix", "mlflow") else tool_of(address.base)
     with Fetcher(address.base, PHOENIX_KEYS if tool == "phoenix" else MLFLOW_KEYS) as fetcher:
         read = _phoenix if tool == "phoenix" else _mlflow
         n = 0
@@ -70,7 +70,8 @@ def documents_of_server(url: str, format: str, project: str | None) -> Iterator[
             yield Problem(name, None, "", "the rest of the traces", f"{error} (what came before is kept)")
 
 
-def _tool(base: str) -> str:
+def tool_of(base: str) -> str:
+    """Which server answers at an address: `phoenix` or `mlflow`. Raises StageFailed where neither does."""
     with Fetcher(base, (*PHOENIX_KEYS, *MLFLOW_KEYS)) as fetcher:
         if fetcher.answers("/v1/projects?limit=1"):
             return "phoenix"
@@ -83,15 +84,25 @@ def _tool(base: str) -> str:
 
 
 def _phoenix(fetcher: Fetcher, project: str | None) -> Iterator[Mapping[str, Any]]:
-    if project is not None:
-        names = [project]
-    else:
-        found = _pages(fetcher, "/v1/projects", {})
-        names = [str(item.get("name")) for item in found if isinstance(item, Mapping)]
-    for name in names:
-        for span in _pages(fetcher, f"/v1/projects/{quote(name, safe='')}/spans", {}):
+    # By id: a name may hold a slash.
+    found = [item for item in _pages(fetcher, "/v1/projects", {}) if isinstance(item, Mapping)]
+    chosen = [item for item in found if project in (None, item.get("name"), item.get("id"))]
+    if not chosen:
+        names = ", ".join(quoted(str(item.get("name")), 40) for item in found[:10])
+        raise UsageError(f"{fetcher.base}: expected one of the projects {names}, found {quoted(project)}")
+    for item in chosen:
+        path = f"/v1/projects/{quote(str(item.get('id')), safe='')}"
+        ids: list[str] = []
+        for span in _pages(fetcher, f"{path}/spans", {}):
             if isinstance(span, Mapping):
-                yield _in_project(span, name)
+                yield _in_project(span, str(item.get("name")))
+                context = span.get("context")
+                ids.append(str(context.get("span_id")) if isinstance(context, Mapping) else "")
+            if len(ids) == PAGE:
+                yield from _pages(fetcher, f"{path}/span_annotations", {"span_ids": ids})
+                ids = []
+        if ids:
+            yield from _pages(fetcher, f"{path}/span_annotations", {"span_ids": ids})
 
 
 def _in_project(span: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -108,7 +119,12 @@ def _pages(fetcher: Fetcher, path: str, parameters: Mapping[str, Any]) -> Iterat
     seen: set[str] = set()
     for _ in range(MAX_PAGES):
         asked = {"limit": PAGE, **parameters, **({"cursor": cursor} if cursor else {})}
-        answer = fetcher.get(path, asked)
+        try:
+            answer = fetcher.get(path, asked)
+        except StageFailed as error:
+            if path.endswith("/span_annotations") and "HTTP 404" in str(error):
+                return  # an older server
+            raise
         items = answer.get("data") if isinstance(answer, Mapping) else None
         if not isinstance(items, list):
             raise StageFailed(f"{fetcher.base}{path}: expected a list of data, found something else")

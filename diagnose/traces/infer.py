@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -12,6 +12,7 @@ from diagnose.core.trace import Gold, GoldPassage, Outcome, Provenance, Step, Tr
 from diagnose.errors import quoted
 from diagnose.traces.account import Account, count_name
 from diagnose.traces.attributes import CONTENT_SWITCH
+from diagnose.traces.judged import Judgement, labelled_by
 from diagnose.traces.judged import merged as merged_labels
 from diagnose.traces.lines import Problem
 from diagnose.traces.model_calls import Call, Calls, calls_of, summed
@@ -33,11 +34,16 @@ IDS: dict[str, str] = {
 
 
 def spans_to_traces(
-    spans: Iterable[Span], account: Account, source: str, text_of: TextOf | None = None
+    spans: Iterable[Span],
+    account: Account,
+    source: str,
+    text_of: TextOf | None = None,
+    judgements: Mapping[str, list[Judgement]] | None = None,
 ) -> Iterator[Trace | Problem]:
     """The traces in the spans of one trace id (several, where it ran a batch of queries), or why there is none.
 
-    `text_of` gives a passage's text where the log has only its id.
+    `text_of` gives a passage's text where the log has only its id, `judgements` are those of spans and
+    traces that the log keeps apart, by id.
     """
     forest = forest_of(spans, account)
     units = units_of(forest)
@@ -45,7 +51,8 @@ def spans_to_traces(
         what = "traces that hold several queries, each with its own retrieval and answer: one trace each"
         account.note(what, forest.nodes[0].span.trace_id)
     for nodes, trace_id in units:
-        found = _Unit(forest, nodes, trace_id, account, text_of).trace(source, whole=len(units) == 1)
+        unit = _Unit(forest, nodes, trace_id, account, text_of)
+        found = unit.trace(source, judgements or {}, whole=len(units) == 1)
         account.n["left out" if isinstance(found, Problem) else "traces"] += 1
         yield found
 
@@ -61,7 +68,7 @@ class _Unit:
         cited = (item for n in nodes for item in (*(n.span.given or ()), *(n.span.cited or ())))
         self.ids = PassageIds(cited, text_of)
 
-    def trace(self, source: str, whole: bool) -> Trace | Problem:
+    def trace(self, source: str, judgements: Mapping[str, list[Judgement]], whole: bool) -> Trace | Problem:
         """The trace, or why its spans make none."""
         account, said = self.account, self._said(whole)
         asked = frozenset(
@@ -82,10 +89,9 @@ class _Unit:
                 "traces that ended in an error before any stage: kept as queries without steps", self.trace_id
             )
         elif not steps:
-            account.note(
-                "traces with a question and nothing else: kept as queries without steps", self.trace_id
-            )
-        labelled = merged_labels(s.labelled for s in (*self.forest.whole, *(n.span for n in self.nodes)))
+            what = "traces with a question and nothing else: kept as queries without steps"
+            account.note(what if self.nodes else _unspanned(self.forest.whole), self.trace_id)
+        labelled = self._labelled(judgements)
         gold, outcome = labels_of(labelled)
         tags = {k: v for s in (*(n.span for n in self.tops), *self.forest.whole) for k, v in s.tags.items()}
         original = self.nodes[0].span if self.nodes else self.forest.whole[0]
@@ -99,6 +105,14 @@ class _Unit:
             outcome,
             {**tags, "error": error} if error else tags,
             Provenance(original.source, original.trace_id),
+        )
+
+    def _labelled(self, judgements: Mapping[str, list[Judgement]]) -> Labelled | None:
+        spans = (*self.forest.whole, *(node.span for node in self.nodes))
+        apart = [j for s in spans for j in judgements.get(s.span_id, ())] if judgements else []
+        apart += judgements.get(spans[0].trace_id, [])
+        return merged_labels(
+            (*(s.labelled for s in spans), labelled_by(apart, self.account) if apart else None)
         )
 
     def _upward(self, answering: Call | None) -> Iterator[Node]:
@@ -226,7 +240,7 @@ class _Unit:
             if self.nodes:
                 what = "no model call in the trace: its own output is the answer"
             else:
-                what = f"traces listed without spans, question and answer only{_hint(self.forest.whole)}"
+                what = _unspanned(self.forest.whole)
             self.account.note(what, self.trace_id)
             return Step("model", Answer(said))
         text = call.text
@@ -327,6 +341,10 @@ def _as_fed(passages: tuple[Passage, ...], ranked: Sequence[Held]) -> tuple[Pass
     given = [item.id or "" for item in (ranked[0].node.span.given or ())] if ranked else []
     by_id = {passage.id: passage for passage in passages}
     return tuple(by_id[name] for name in given) if given and set(given) == set(by_id) else passages
+
+
+def _unspanned(whole: Sequence[Span]) -> str:
+    return f"traces listed without their spans: question and answer only{_hint(whole)}"
 
 
 def _hint(spans: Iterable[Span], start: str = ": ") -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 import sys
 import zlib
 from collections.abc import Iterator
@@ -28,6 +29,7 @@ SKIP_BYTES = 1024 * 1024
 MAX_SOURCE_CHARACTERS = 300
 
 _GZIP_MAGIC = b"\x1f\x8b"
+_ONE_SLASH = re.compile(r"^(https?):/+")
 _UTF8_BOM = b"\xef\xbb\xbf"
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 
@@ -118,7 +120,8 @@ def source_name(path: Path | str) -> str:
     """The name a message calls a path by: as it was given, printable, of bounded length."""
     if str(path) == STDIN:
         return "stdin"
-    return visible(str(path)[:MAX_SOURCE_CHARACTERS]).replace("\n", "\ufffd")
+    text = _ONE_SLASH.sub(r"\1://", str(path)[:MAX_SOURCE_CHARACTERS])  # a Path makes one of a URL's two
+    return visible(text).replace("\n", "\ufffd")
 
 
 class Meter:

@@ -56,17 +56,14 @@ class Listed:
 
     flat: dict[str, Any] = field(default_factory=dict)
     lists: dict[str, dict[int, Any]] = field(default_factory=dict)
+    facts: dict[str, tuple[int, Any]] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
     variables: dict[str, Any] = field(default_factory=dict)
 
-    def first(self, keys: Sequence[str]) -> Any:
-        """The first of the attributes that has a value."""
-        flat = self.flat
-        for key in keys:
-            value = flat.get(key)
-            if value is not None and value != "" and not (isinstance(value, str) and value in REDACTED):
-                return value
-        return None
+    def first(self, fact: str) -> Any:
+        """The value of the first of the attributes for a fact that has one."""
+        found = self.facts.get(fact)
+        return found[1] if found is not None else None
 
     def list(self, keys: Sequence[str]) -> list[Any] | None:
         """The items of the first of the lists that is there, in order; None where none is."""
@@ -77,12 +74,27 @@ class Listed:
         return None
 
 
-def split(attributes: Mapping[str, Any], account: Account) -> Listed:
+def split(attributes: Iterable[tuple[str, Any]], account: Account) -> Listed:
     """Sorts attributes into plain ones, lists and expanded objects, and counts those nobody reads."""
     listed = Listed()
-    for key, value in attributes.items():
-        if value is not None:
-            _put(listed, key, value, account, 0)
+    lists = listed.lists
+    for key, value in attributes:
+        if value is None:
+            continue
+        place = _place(key)
+        if place[0] == "entry":
+            _, name, position, rest, _ = place
+            items = lists.get(name)
+            if items is None:
+                items = lists[name] = {}
+            item = items.get(position)
+            if item is None:
+                if len(items) < MAX_ITEMS:
+                    items[position] = value if rest is None else {rest: value}
+            elif rest is not None and isinstance(item, dict):
+                item[rest] = value
+        else:
+            _put(listed, key, value, place, account, 0)
     return listed
 
 
@@ -91,8 +103,9 @@ class _Place(NamedTuple):
 
     what: Literal["plain", "entry", "metadata", "variables", "unread"]
     name: str = ""
-    index: int = 0
+    position: int = 0
     rest: str | None = None
+    facts: tuple[tuple[str, int], ...] = ()
 
 
 @lru_cache(maxsize=16_384)
@@ -104,7 +117,8 @@ def _place(key: str) -> _Place:
             rest = rest and rest.removeprefix(wrapped)
         return _Place("entry", match[1], int(match[2]), rest)
     if key in _READ:
-        return _Place("plain")
+        facts = tuple((fact, keys.index(key)) for fact, keys in names.FACTS.items() if key in keys)
+        return _Place("plain", facts=facts)
     if key.startswith(_METADATA):
         return _Place("metadata", key.partition("metadata.")[2])
     if key.startswith(_VARIABLES):
@@ -112,20 +126,18 @@ def _place(key: str) -> _Place:
     return _Place("plain" if key.startswith(names.PASSED_OVER) else "unread")
 
 
-def _put(listed: Listed, key: str, value: Any, account: Account, depth: int) -> None:
-    place = _place(key)
-    if place.what == "entry":
-        _put_entry(listed.lists.setdefault(place.name, {}), place.index, place.rest, value)
-        return
+def _put(listed: Listed, key: str, value: Any, place: _Place, account: Account, depth: int) -> None:
     if isinstance(value, list) and key in names.LISTS:
         listed.lists[key] = dict(enumerate(value[:MAX_ITEMS]))
         return
     if isinstance(value, dict) and key not in _OBJECTS and depth < 6:
-        for name, inner in value.items():
-            if inner is not None:
-                _put(listed, f"{key}.{name}", inner, account, depth + 1)
+        _put_nested(listed, key, value, account, depth + 1)
         return
     listed.flat[key] = value
+    for fact, rank in place.facts:
+        before = listed.facts.get(fact)
+        if (before is None or rank < before[0]) and value != "" and not _is_redacted(value):
+            listed.facts[fact] = (rank, value)
     if place.what == "metadata":
         listed.metadata[place.name] = value
     elif place.what == "variables":
@@ -134,21 +146,47 @@ def _put(listed: Listed, key: str, value: Any, account: Account, depth: int) -> 
         count_name(account.attributes, key)
 
 
-def _put_entry(items: dict[int, Any], index: int, rest: str | None, value: Any) -> None:
-    item = items.get(index)
-    if item is None:
-        if len(items) < MAX_ITEMS:
-            items[index] = value if rest is None else {rest: value}
-    elif rest is not None and isinstance(item, dict):
-        item[rest] = value
+def _is_redacted(value: Any) -> bool:
+    return isinstance(value, str) and len(value) < 20 and value in REDACTED
+
+
+def _put_nested(listed: Listed, key: str, value: dict[str, Any], account: Account, depth: int) -> None:
+    """The attributes inside one that a data frame nested."""
+    for name, inner in value.items():
+        if inner is None:
+            continue
+        longer = f"{key}.{name}"
+        place = _place(longer)
+        if place.what == "entry":
+            items = listed.lists.setdefault(place.name, {})
+            item = items.setdefault(place.position, {}) if len(items) < MAX_ITEMS else None
+            if isinstance(item, dict) and place.rest is not None:
+                item[place.rest] = inner
+        else:
+            _put(listed, longer, inner, place, account, depth)
 
 
 def passages_of(items: Iterable[Any], tagged: bool = False) -> tuple[Cited, ...]:
     """The passages of a list of OpenInference documents, with the plain values of their metadata if `tagged`."""
-    return tuple(_document(_levelled(item, "document"), tagged) for item in items)
+    return tuple(_document(item, tagged) for item in items)
 
 
-def _document(raw: Mapping[str, Any], tagged: bool) -> Cited:
+def _document(item: Any, tagged: bool) -> Cited:
+    if type(item) is dict:
+        # Nearly every passage of nearly every log.
+        name, body, score = item.get("id"), item.get("content"), item.get("score")
+        if type(name) is str and name and type(body) is str and type(score) is float and score - score == 0:
+            text = "" if body in REDACTED else body
+            if not tagged:
+                return Cited(name, text, score, None, None, "id")
+            if len(item) == 4 and type(metadata := unwrapped(item.get("metadata"))) is dict:
+                title = metadata.get("title")
+                shown = title if type(title) is str and title else None
+                return Cited(name, text, score, shown, tags_of(metadata), "id")
+    return _any_document(_levelled(item, "document"), tagged)
+
+
+def _any_document(raw: Mapping[str, Any], tagged: bool) -> Cited:
     fields = raw
     if "content" not in fields:
         fields = {key.removeprefix("document."): value for key, value in raw.items() if value is not None}
@@ -196,9 +234,10 @@ def joined(stated: tuple[Cited, ...], in_output: Sequence[Cited]) -> tuple[Cited
             twin = in_output[i]
         if passage.id_from != "id" and twin is not None and twin.id and twin.id_from == "output":
             score = passage.score if passage.score is not None else twin.score
-            text = passage.text or twin.text
-            passage = Cited(twin.id, text, score, passage.title, passage.tags or twin.tags, "output")
-        found.append(passage)
+            text, tags = passage.text or twin.text, passage.tags or twin.tags
+            found.append(Cited(twin.id, text, score, passage.title, tags, "output"))
+        else:
+            found.append(passage)
     return tuple(found)
 
 

@@ -22,7 +22,10 @@ def as_ns(value: Any) -> int:
     """
     if isinstance(value, str):
         if value.isdigit():
-            value = int(value) if len(value) <= 20 else 0
+            number = int(value) if len(value) <= 20 else 0
+            if number >= 10**17:
+                return number
+            value = number
         else:
             return _from_iso(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value or math.isinf(value):
@@ -49,6 +52,8 @@ def hex_id(value: Any) -> str:
     """A trace or span id in small hexadecimal letters, out of hex (`0x…`, capitals) or base64; else as it is."""
     if not isinstance(value, str):
         return str(value) if isinstance(value, int) and not isinstance(value, bool) else ""
+    if len(value) in (16, 32) and value.islower():
+        return value
     text = value.strip().removeprefix("0x")
     if _HEX.fullmatch(text):
         return text.lower()

@@ -14,11 +14,13 @@ from diagnose.traces.sniff import format_of
 _STARTS = re.compile(
     rb'\s*\{\s*"(?:schema"\s*:\s*"diagnose\.|trace_id"\s*:\s*"[^"]*"\s*,\s*"(?:query|steps)")'
 )
+FIRST_LINES = 50
+"""Lines that are looked at for the first that is JSON."""
 OURS = frozenset({"trace_id", "steps", "query", "schema"})
 
 
 def is_native(path: Path | str, limits: Limits) -> bool:
-    """Whether the first line of a file is one of ours, or like one that went wrong.
+    """Whether the first JSON line of a file is one of ours, or like one that went wrong.
 
     Standard input can be looked at only as far as it is buffered. What is missing or unreadable is ours: the
     reader of our format says so best.
@@ -30,10 +32,10 @@ def is_native(path: Path | str, limits: Limits) -> bool:
                 start = stream.file.peek(PEEK_BYTES) if hasattr(stream.file, "peek") else b""
                 return _is_ours(start.partition(b"\n")[0].removeprefix(b"\xef\xbb\xbf"), start)
             meter = Meter(stream, source, limits)
-            line = meter.line()
-            while line.isspace():
-                line = meter.line()
-            return _is_ours(line.removeprefix(b"\xef\xbb\xbf"), line)
+            lines = (meter.line().removeprefix(b"\xef\xbb\xbf") for _ in range(FIRST_LINES))
+            # A program that prints spans may have talked before.
+            first = next((line for line in lines if line.lstrip().startswith((b"{", b"["))), b"")
+            return _is_ours(first, first)
     except BadInput:
         return True
 

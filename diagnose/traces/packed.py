@@ -27,8 +27,21 @@ class Piece(NamedTuple):
     passage: Passage
 
 
+class Even:
+    """A text with a space for every blank: nothing moves."""
+
+    def __init__(self, text: str) -> None:
+        self.text = even_text(text)
+
+    def at(self, place: int) -> int:
+        """Where a character of the view stands in the text."""
+        return place
+
+    end = at
+
+
 class Flat:
-    """A text with every run of blanks as one, and where each of its characters stood before."""
+    """A text with one space for every run of blanks, and where each of its characters stood before."""
 
     def __init__(self, text: str) -> None:
         parts: list[str] = []
@@ -46,45 +59,75 @@ class Flat:
         self.text = "".join(parts) if position else text
 
     def at(self, place: int) -> int:
-        """Where a character of the flat text stood."""
+        """Where a character of the view stands in the text."""
         i = bisect_right(self._flat, place) - 1
         return self._raw[i] + place - self._flat[i]
 
     def end(self, place: int) -> int:
-        """Where the character before a place of the flat text ended."""
+        """Where the character before a place of the view ends in the text."""
         return self.at(place - 1) + 1 if place else 0
 
 
-def flat_text(text: str) -> str:
-    """The text with its runs of blanks as single ones; line breaks are often changed on the way to a prompt."""
-    if "\n" in text or "  " in text or "\t" in text or "\r" in text or not text.isascii():
-        return _ODD_BLANKS.sub(" ", text)
-    return text
+def even_text(text: str) -> str:
+    """The text with a space for every blank."""
+    if text.isascii():
+        for blank in "\n\t\r":
+            text = text.replace(blank, " ")
+        return text
+    return "".join(" " if c.isspace() else c for c in text)
 
 
 def pieces_of(passages: Iterable[Passage], text: str) -> tuple[Piece, ...]:
     """The passages in a text, in its order, every time they occur; of a cut one, the part that is there.
 
     Whole passages claim their place first, so that two passages that start alike are not taken for cut
-    pieces of one another.
+    pieces of one another. Line breaks and indents are often changed on the way to a prompt: what is not
+    found as it is, is looked for with every run of blanks as one.
     """
-    flat = Flat(text)
-    wanted = [(passage, flat_text(passage.text.strip())) for passage in _once(passages)]
+    even, taken = Even(text), _Taken()
+    wanted = [(passage, even_text(passage.text.strip())) for passage in _once(passages)]
     wanted.sort(key=lambda pair: -len(pair[1]))
+    found, missing = _whole(wanted, even, taken)
+    uneven = "  " in even_text(text.replace("\n\n", "\n"))  # more than the empty lines between passages
+    again = [(p, " ".join(body.split())) for p, body in missing if uneven or "  " in body]
+    if again:
+        flat = Flat(text)
+        more, again = _whole(again, flat, taken)
+        found += more + _cut(again, flat, taken, text)
+        missing = [] if uneven else [pair for pair in missing if "  " not in pair[1]]
+    found += _cut(missing, even, taken, text)
+    return tuple(sorted(found, key=lambda piece: piece.start))
+
+
+_Wanted = list[tuple[Passage, str]]
+"""Passages, and how their text reads in a view."""
+
+
+def _whole(wanted: _Wanted, view: Even | Flat, taken: _Taken) -> tuple[list[Piece], _Wanted]:
+    """The passages that stand whole in the view, and those that do not."""
     found: list[Piece] = []
-    taken = _Taken()
-    missing = []
+    missing: _Wanted = []
     for passage, body in wanted:
-        places = _everywhere(body, flat.text) if len(body) >= LEAST_WHOLE else []
-        free = [place for place in places if taken.claim(place, place + len(body))]
-        found += [_piece(flat, place, place + len(body), passage, passage.text) for place in free]
+        places = _everywhere(body, view.text) if len(body) >= LEAST_WHOLE else []
+        for place in places:
+            start, end = view.at(place), view.end(place + len(body))
+            if taken.claim(start, end):
+                found.append(Piece(start, end, Passage(passage.id, passage.text, None, passage.title)))
         if not places:
             missing.append((passage, body))
+    return found, missing
+
+
+def _cut(missing: _Wanted, view: Even | Flat, taken: _Taken, text: str) -> list[Piece]:
+    """Of passages that are not there whole, the pieces that are."""
+    found = []
     for passage, body in missing:
-        if (cut := _cut_piece(body, flat, taken)) is not None:
-            start, end = cut
-            found.append(_piece(flat, start, end, passage, text[flat.at(start) : flat.end(end)]))
-    return tuple(sorted(found, key=lambda piece: piece.start))
+        if (place := _cut_piece(body, view, taken)) is not None:
+            start, end = place
+            end -= len(text[start:end]) - len(text[start:end].rstrip())
+            start += len(text[start:end]) - len(text[start:end].lstrip())
+            found.append(Piece(start, end, Passage(passage.id, text[start:end], None, passage.title)))
+    return found
 
 
 def _once(passages: Iterable[Passage]) -> list[Passage]:
@@ -112,21 +155,24 @@ def _everywhere(body: str, text: str) -> list[int]:
     return places
 
 
-def _cut_piece(body: str, flat: Flat, taken: _Taken) -> tuple[int, int] | None:
-    """The longest piece from the start of a passage (else up to its end) that stands free in the text."""
+def _cut_piece(body: str, view: Even | Flat, taken: _Taken) -> tuple[int, int] | None:
+    """Where in the text the longest free piece from the start of a passage (else up to its end) stands."""
     if len(body) <= PROBE:
         return None
     best: tuple[int, int] | None = None
-    for at in _everywhere(body[:PROBE], flat.text):
-        end = at + _shared(body, flat.text[at : at + len(body)])
-        if (best is None or end - at > best[1] - best[0]) and taken.is_free(at, end):
-            best = (at, end)
+    longest = 0
+    for at in _everywhere(body[:PROBE], view.text):
+        length = _shared(body, view.text[at : at + len(body)])
+        place = view.at(at), view.end(at + length)
+        if length > longest and taken.is_free(*place):
+            best, longest = place, length
     if best is None:
-        for at in _everywhere(body[-PROBE:], flat.text):
+        for at in _everywhere(body[-PROBE:], view.text):
             end = at + PROBE
-            back = _shared(body[::-1], flat.text[max(0, end - len(body)) : end][::-1])
-            if (best is None or back > best[1] - best[0]) and taken.is_free(end - back, end):
-                best = (end - back, end)
+            length = _shared(body[::-1], view.text[max(0, end - len(body)) : end][::-1])
+            place = view.at(end - length), view.end(end)
+            if length > longest and taken.is_free(*place):
+                best, longest = place, length
     if best is not None:
         taken.claim(*best)
     return best
@@ -139,15 +185,6 @@ def _shared(one: str, other: str) -> int:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if one[:middle] == other[:middle] else (low, middle - 1)
     return low
-
-
-def _piece(flat: Flat, start: int, end: int, passage: Passage, text: str) -> Piece:
-    shown = text.strip() if text is not passage.text else text
-    return Piece(
-        flat.at(start),
-        flat.end(end),
-        Passage(passage.id, shown, None, passage.title),
-    )
 
 
 class _Taken:

@@ -25,14 +25,16 @@ from diagnose.traces.from_jsonl import TraceIds, decode_trace, read_traces, to_t
 from diagnose.traces.from_langfuse import span_of_observation, spans_of_langfuse
 from diagnose.traces.from_langsmith import spans_of_langsmith
 from diagnose.traces.from_mlflow import spans_of_mlflow
-from diagnose.traces.from_otlp import spans_of_otlp, spans_of_span
-from diagnose.traces.from_phoenix import spans_of_console, spans_of_frame_row, spans_of_phoenix
+from diagnose.traces.from_otlp import spans_of_line, spans_of_otlp, spans_of_span
+from diagnose.traces.from_phoenix import judgement_of, spans_of_console, spans_of_frame_row, spans_of_phoenix
 from diagnose.traces.from_records import trace_of_record
 from diagnose.traces.groups import SpanGroups
 from diagnose.traces.infer import spans_to_traces
+from diagnose.traces.judged import Judgement
 from diagnose.traces.labels import Labels
 from diagnose.traces.lines import DEFAULT_LIMITS, STDIN, Limits, Line, Problem, source_name
 from diagnose.traces.native import is_native
+from diagnose.traces.otlp_line import OtlpLine
 from diagnose.traces.passage_ids import TextOf
 from diagnose.traces.rows import is_dataset, is_table, read_rows
 from diagnose.traces.sniff import TOOLS, Format, format_of, held
@@ -59,6 +61,7 @@ class Reading:
     project: str | None = None
     limits: Limits = DEFAULT_LIMITS
     account: Account = field(default_factory=Account)
+    judgements: dict[str, list[Judgement]] = field(default_factory=dict)
 
 
 def read_log(
@@ -147,7 +150,7 @@ def _everything(named: Sequence[Source], reading: Reading) -> Iterator[Trace | P
                 yield Problem(source_name(source), None, "", "a log", _without_source(str(error), source))
         label = source_name(named[0]) if len(named) == 1 else "log"
         for spans in groups.traces(reading.account):
-            yield from spans_to_traces(spans, reading.account, label, reading.text_of)
+            yield from spans_to_traces(spans, reading.account, label, reading.text_of, reading.judgements)
 
 
 def _without_source(message: str, source: Source) -> str:
@@ -232,6 +235,11 @@ def _of_document(
     document: Document, reading: Reading, groups: SpanGroups, depth: int
 ) -> Iterator[Trace | Problem]:
     """What a document holds: spans go to their groups, traces and problems come out."""
+    if isinstance(document.value, OtlpLine):
+        reading.account.formats["otlp"] += 1
+        for span in spans_of_line(document.value, reading.account):
+            groups.add(span)
+        return
     format = _format(document.value, reading)
     if format in ("envelope", "frame") and depth < MAX_HELD:
         for item in held(document.value, format):
@@ -246,6 +254,9 @@ def _of_document(
     elif format == "phoenix-header":
         account.n["left out"] += 1
         yield _header(document)
+    elif format == "phoenix-annotation":
+        about, judgement = judgement_of(document.value)
+        reading.judgements.setdefault(about, []).append(judgement)
     elif format == "diagnose":
         yield from _one_native(document, reading)
     elif format in RECORDS:

@@ -123,7 +123,7 @@ def _dataset_rows(path: Path) -> Iterator[Row]:
     source = source_name(path)
     try:
         found = datasets.load_from_disk(str(path))
-    except Exception as error:  # noqa: BLE001  # any damage to any of its files
+    except Exception as error:  # any damage to any of its files
         reason = visible(str(error).splitlines()[0][:200]) if str(error) else type(error).__name__
         raise BadInput(
             f"{source}: expected a saved data set, found one that cannot be read ({reason})"

@@ -63,7 +63,7 @@ class Scanner:
         return True
 
     def value(self) -> Any:
-        """The next value. Raises BrokenValue and stays in front of it."""
+        """The next value. Raises BrokenValue and stays in front of it (at the end, where the text breaks off)."""
         self.peek()
         while True:
             try:
@@ -75,6 +75,7 @@ class Scanner:
                 if len(self._text) - self._at > self._most:
                     raise BrokenValue("too long", too_long=True) from None
                 if not self._more(len(self._text) - self._at):
+                    self._at = len(self._text)
                     raise BrokenValue("the text ends in the middle of it", cut=True) from None
             except RecursionError:
                 raise BrokenValue("nested too deep") from None

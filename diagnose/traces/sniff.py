@@ -13,6 +13,7 @@ Format = Literal[
     "phoenix",
     "phoenix-row",
     "phoenix-header",
+    "phoenix-annotation",
     "mlflow",
     "langfuse",
     "langfuse-observation",
@@ -111,6 +112,8 @@ def _span(document: Mapping[str, Any]) -> Format | None:
         return "langsmith"
     if "trace_id" in document and "project_id" in document and "spans" in document:
         return "phoenix-header"
+    if "annotator_kind" in document and ("span_id" in document or "trace_id" in document):
+        return "phoenix-annotation"
     return None
 
 

@@ -95,21 +95,35 @@ def _linked(by_id: dict[str, Node], account: Account) -> list[Node]:
 
 
 def _cut_circles(by_id: dict[str, Node], roots: list[Node], account: Account) -> list[Node]:
-    """The tops of what no root leads to: each circle is cut above its earliest span."""
+    """The tops of what no root leads to: spans in a circle are each on their own, since none can be inside another."""
     reached = {id(node) for root in roots for node in _below(root)}
-    if len(reached) == len(by_id):
-        return []
     tops: list[Node] = []
-    for node in sorted(by_id.values(), key=_start):
-        if id(node) in reached:
+    for start in by_id.values():
+        if id(start) in reached:
             continue
-        assert node.parent is not None
-        node.parent.children.remove(node)
-        node.parent = None
-        tops.append(node)
-        reached.update(id(below) for below in _below(node))
-        account.note("spans that are their own ancestors: the circle was cut", node.span.trace_id)
+        circle = _circle_above(start)
+        for node in circle:
+            assert node.parent is not None
+            node.parent.children.remove(node)
+            node.parent = None
+        tops += circle
+        reached.update(id(below) for node in circle for below in _below(node))
+        what = "spans that are their own ancestors: taken for the top of their tree"
+        account.note(what, start.span.trace_id, len(circle))
     return tops
+
+
+def _circle_above(node: Node) -> list[Node]:
+    """The circle that a span's ancestors run into."""
+    place: dict[int, int] = {}
+    path: list[Node] = []
+    at: Node | None = node
+    while at is not None and id(at) not in place:
+        place[id(at)] = len(path)
+        path.append(at)
+        at = at.parent
+    assert at is not None  # a span that no root leads to has no end above it
+    return path[place[id(at)] :]
 
 
 def _below(root: Node) -> Iterator[Node]:

@@ -30,7 +30,7 @@ def said(
     ranking: tuple[Ranked, ...] = RANKING,
     triage: Triage | None = TRIAGE,
     undecided: UndecidedCount = NONE,
-    findings: Findings = Findings(),  # noqa: B008 - a frozen value
+    findings: Findings = Findings(),
     lost_at: dict[Role, int] | None = None,
     n_failures: int = 31,
 ) -> str:

@@ -26,12 +26,12 @@ from tests.conftest import ROOT
 
 DESIGNED = {
     "router": "starved wasteful",
-    "rewriter": "drifted dropped-context",
+    "rewriter": "drifted dropped-context stale intruding",
     "retriever": "missed stale empty duplicated",
     "ranker": "demoted inverted no-op cut",
     "compressor": "lost distorted",
     "packer": "truncated dropped duplicated reordered garbled over-window budget",
-    "model": "ignored distracted position unstable over-abstained cut-off closed-book",
+    "model": "ignored distracted position unstable over-abstained cut-off closed-book invented",
     "verifier": "false-reject false-accept",
 }
 PAGE = ROOT / "docs" / "how-blame-is-computed.md"

@@ -16,6 +16,7 @@ from diagnose.core.artifact import Answer, Context, Output, Passage, Passages, Q
 from diagnose.core.blame import Blame, Finding, FunnelStep, Undecided
 from diagnose.core.coalition import keys, members
 from diagnose.core.game import Game, Runs
+from diagnose.core.outcome import TraceOutcome
 from diagnose.core.replay import Case, Ran, Replay
 from diagnose.core.report import (
     Cost,
@@ -28,6 +29,11 @@ from diagnose.core.report import (
 )
 from diagnose.core.stage import Role
 from diagnose.core.trace import Gold, GoldPassage, Step
+from diagnose.core.verdict import Comparison
+from diagnose.gate.change import Chance
+from diagnose.gate.compare import compared
+from diagnose.gate.pairs import paired
+from diagnose.gate.side import side_of
 from tests.browser.handbook import FACTS, FILLERS, Fact
 from tests.report.hostile import TEXTS
 
@@ -102,7 +108,7 @@ def _scene(trace_id: str, fault: str, rng: random.Random) -> _Scene:
     others = tuple(
         Passage(
             f"{other.topic.replace(' ', '-')}-{10 + j}",
-            f"Handbook, {other.topic}. {' '.join(rng.sample(FILLERS, 3))} See also the page on {other.topic}.",
+            f"Handbook, {other.topic}. {' '.join(rng.sample(FILLERS, 3))} See the page on {other.topic}.",
             round(9 - j * 0.4 + rng.random() / 4, 2),
         )
         for j, other in enumerate(rng.choices(FACTS, k=TOP_K - 1))
@@ -144,7 +150,7 @@ def _attacked(scene: _Scene, text: str) -> _Scene:
 def _outputs(scene: _Scene, repaired: frozenset[Role]) -> tuple[tuple[Role, Output, bool], ...]:
     """What each stage gives under a coalition, and whether the evidence is in it."""
     broken = {role for role in FAULTS[scene.fault][1] if role not in repaired}
-    gold = next(p for p in scene.found if p.id == scene.gold.passages[0].id or p.text == scene.gold.passages[0].text)
+    gold = next(p for p in scene.found if p.text == scene.gold.passages[0].text)
     rest = [p for p in scene.found if p is not gold]
     missing = "retriever" in broken or scene.fault == "corpus"
     found = tuple(rest) if missing else scene.found
@@ -156,7 +162,9 @@ def _outputs(scene: _Scene, repaired: frozenset[Role]) -> tuple[tuple[Role, Outp
     text = "\n\n".join(p.text for p in first)
     if "packer" in broken:
         text = "\n\n".join(p.text for p in (*rest[: TOP_N - 1], gold))
-    if len(text) > BUDGET and (broken & {"packer"} or scene.fault == "ranker demoted"):
+    if "packer" in broken and scene.fact.sentence in text:
+        text = text[: text.index(scene.fact.sentence) + 20]
+    elif scene.fault == "ranker demoted":
         text = text[:BUDGET]
     held = scene.fact.sentence in text
     right = held and not broken and scene.fault not in ("no-loss", "scorer")
@@ -186,7 +194,7 @@ def _blame(scene: _Scene, game: Game) -> Blame:
     finding: Finding | None = None
     evidence = f"With {' and '.join(FAULTS[scene.fault][1])} repaired, and nothing else, the answer is right."
     if scene.fault == "scorer":
-        finding, evidence = "scorer", "a lenient scorer passes the logged answer: it says the same in other words"
+        finding, evidence = "scorer", "a lenient scorer passes the logged answer"
     if scene.fault == "corpus":
         finding, evidence = "corpus", f"the corpus does not hold {scene.gold.passages[0].id}"
     role, _, mode = scene.fault.partition(" ")
@@ -219,10 +227,33 @@ def _case(scene: _Scene, blame: Blame) -> Case:
 
 def _replay(scene: _Scene, repair: tuple[Role, ...]) -> Replay:
     outputs = _outputs(scene, frozenset(repair))
-    ran = tuple(Ran(role, output, role in repair, held if role != "model" else None) for role, output, held in outputs)
+    ran = tuple(
+        Ran(role, output, role in repair, held if role != "model" else None) for role, output, held in outputs
+    )
     answer = outputs[-1][1]
     assert isinstance(answer, Answer)
     return Replay("+".join(repair), ran, answer.text, float(outputs[-1][2]))
+
+
+def compared_with(now: Made, then: Made, n_traces: int = 300) -> Comparison:
+    """The comparison of two logs of the same traces, of which those that fail in neither are right in both."""
+    sides = []
+    for made, name in ((then, "main"), (now, "this branch")):
+        failing = {blame.trace_id: blame for blame in made.blames}
+        ids = sorted({*(b.trace_id for m in (now, then) for b in m.blames)})
+        ids += [f"p{i}" for i in range(n_traces - len(ids))]
+        outcomes = [
+            TraceOutcome(
+                trace_id=trace_id,
+                query=trace_id,
+                score=0.0 if trace_id in failing else 1.0,
+                passed=trace_id not in failing,
+                tags={"tenant": ("acme", "globex", "initech")[i % 3]},
+            )
+            for i, trace_id in enumerate(ids)
+        ]
+        sides.append(side_of(made.report, outcomes, made.blames, name))
+    return compared(paired(sides[0], sides[1]), ("main", "this branch"), Chance(permutations=199))
 
 
 def report_of(games: Sequence[Game], blames: Sequence[Blame], seed: int) -> Report:
@@ -255,7 +286,7 @@ def report_of(games: Sequence[Game], blames: Sequence[Blame], seed: int) -> Repo
             {
                 "retriever": StageCost(0.004 * n_traces, None, None, None, n_traces),
                 "ranker": StageCost(0.021 * n_traces, None, None, None, n_traces),
-                "model": StageCost(1.91 * n_traces, 812 * n_traces, 20 * n_traces, 0.0011 * n_traces, n_traces),
+                "model": StageCost(1.91 * n_traces, 812 * n_traces, 20 * n_traces, 0.33, n_traces),
             },
             998.4,
             2.32,

@@ -70,15 +70,16 @@ def queries() -> list[Trace]:
 
 
 def write_desk(
-    folder: Path, roles: Sequence[Role] = FOUR, tables: dict[Role, str] | None = None, head: str = ""
+    folder: Path, roles: Sequence[Role] = FOUR, tables: dict[Role, str] | None = None, most: int = 15
 ) -> Path:
-    """The desk as files: corpus, queries, the user's functions and `pipeline.toml`, whose path is returned."""
+    """The desk as files: corpus, the first queries, the user's functions and `pipeline.toml`, whose path is
+    returned."""
     folder.mkdir(parents=True, exist_ok=True)
     corpus = "".join(json.dumps({"id": p.id, "text": p.text}) + "\n" for p in clauses())
     (folder / "corpus.jsonl").write_text(corpus)
-    (folder / "queries.jsonl").write_text("".join(query_line(q) for q in queries()))
+    (folder / "queries.jsonl").write_text("".join(query_line(q) for q in queries()[:most]))
     shutil.copy(Path(__file__).with_name("own.py"), folder / "own.py")
-    lines = ["[pipeline]", 'corpus = "corpus.jsonl"', head]
+    lines = ["[pipeline]", 'corpus = "corpus.jsonl"']
     for role in roles:
         table = (tables or {}).get(role, f'use = "own:{FUNCTIONS[role]}"\ndeterministic = true')
         lines += [f"[stages.{role}]", table]
@@ -92,6 +93,10 @@ def query_line(query: Trace) -> str:
     gold = {"answers": query.gold.answers, "passages": [{"id": p.id} for p in query.gold.passages]}
     record = {"trace_id": query.trace_id, "query": {"text": query.query.text}, "gold": gold}
     return json.dumps(record | {"tags": query.tags}) + "\n"
+
+
+WORST_FIRST: dict[Role, str] = {"ranker": 'use = "own:rank_worst_first"\ndeterministic = true'}
+"""Tables of a desk that answers nothing: its ranker has a sign error."""
 
 
 def desk(folder: Path, roles: Sequence[Role] = FOUR) -> Pipeline:

@@ -30,6 +30,11 @@ def rank(query: str, passages: Sequence[Any], top_n: int = 4) -> list[Any]:
     return [passages[i] for i in best[:top_n]]
 
 
+def rank_worst_first(query: str, passages: Sequence[Any], top_n: int = 4) -> list[Any]:
+    """What a sign error makes of it."""
+    return rank(query, passages, len(passages))[::-1][:top_n]
+
+
 def pack(
     query: str, passages: Sequence[Any], count_tokens: Callable[[str], int], budget_tokens: int = 90
 ) -> str:

@@ -1,4 +1,4 @@
-"""This report against another of the same log: differences paired by trace, and the numbers of both beside each other."""
+"""This report against another of the same log: differences paired by trace, and the numbers of both."""
 
 from __future__ import annotations
 
@@ -104,9 +104,7 @@ def against_of(report: Report, baseline: Baseline) -> Against:
         notes=(*_changed(found), *(flat(note, 300) for note in found.notes)),
         scale=scale,
         score=_paired("mean score", None, found.score, scale),
-        stages=tuple(
-            _paired(s.role, s.role, blame, scale, notes.get(s.identity, "")) for s, blame in known
-        ),
+        stages=tuple(_paired(s.role, s.role, blame, scale, notes.get(s.identity, "")) for s, blame in known),
         unpaired=tuple(stage.role for stage in found.stages if stage.blame is None),
         cohorts=tuple(_paired(_cohort(c), None, c.score, scale) for c in cohorts),
         cohorts_left_out=len(found.cohorts) - len(cohorts),
@@ -126,8 +124,10 @@ def verdicts_before(comparison: Comparison) -> dict[str, str]:
 
 def _paired(name: str, role: Role | None, d: Delta, scale: Scale, note: str = "") -> Paired:
     sure = d.low is not None and d.high is not None and (d.low > 0 or d.high < 0)
-    low_high = numbers.NOTHING if d.low is None or d.high is None else (
-        f"{numbers.gain(d.low)} to {numbers.gain(d.high)}"
+    low_high = (
+        numbers.NOTHING
+        if d.low is None or d.high is None
+        else (f"{numbers.gain(d.low)} to {numbers.gain(d.high)}")
     )
     return Paired(
         name=name,
@@ -196,7 +196,8 @@ def _gains(then: Report, now: Report) -> Iterable[Beside]:
         if role in old or role in new:
             a, b = old.get(role), new.get(role)
             change = numbers.NOTHING if a is None or b is None else numbers.gain(b - a)
-            yield Beside(role, *(numbers.NOTHING if x is None else numbers.gain(x) for x in (a, b)), change)
+            then_now = [numbers.NOTHING if x is None else numbers.gain(x) for x in (a, b)]
+            yield Beside(role, then_now[0], then_now[1], change)
 
 
 def _modes(then: Report, now: Report) -> Iterable[Beside]:

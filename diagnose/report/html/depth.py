@@ -1,8 +1,8 @@
 """How much of each failure the page shows, so that a page of many is still quick to open.
 
-Every failure has its line in the table and a section. Up to `ALL_WHOLE` failures each section is whole; with more,
-a few of every verdict and mode are and the others are shortened, the more so the more there are. A section that is too
-big for its depth (text can take five bytes a character once it is escaped) is shortened further.
+Every failure has its line in the table and a section. Where there is room each section is whole; else the first
+of every verdict and mode are and the others are shortened, the more so the more there are. A failure that takes more
+than its depth allows (text can take five bytes a character once it is escaped) is shortened further.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from diagnose.core.blame import Blame
 
 
 class Depth(NamedTuple):
-    """Limits in characters of text and in passages of a list; `bytes` is what a section may take."""
+    """Limits in characters of text and in passages of a list; `bytes` is what
+    a line and its section may take."""
 
     name: str
     bytes: int
@@ -27,17 +28,18 @@ class Depth(NamedTuple):
 
 
 WHOLE = Depth("whole", 14_000, 2_000, 160, 5, stages=True, picture=True)
-SHORT = Depth("short", 2_300, 220, 70, 0, stages=True, picture=True)
-BRIEF = Depth("brief", 720, 90, 0, 0, stages=False, picture=False)
-BARE = Depth("bare", 100_000, 24, 0, 0, stages=False, picture=False)
+SHORT = Depth("short", 2_400, 180, 36, 0, stages=True, picture=True)
+BRIEF = Depth("brief", 1_120, 110, 0, 0, stages=False, picture=False)
+BARE = Depth("bare", 1_120, 12, 0, 0, stages=False, picture=False)
 """What is left where even `BRIEF` is too big."""
 
-ALL_WHOLE = 60
-ALL_SHORT = 520
+MOST_SHORT = 500
+"""Failures up to which sections are `SHORT` at least."""
 MOST_FAILURES = 5_000
 """Failures that have a line on the page; of more, some of every verdict and mode are chosen."""
-WHOLE_OF_MANY = 14
-"""Sections that are whole though others are not."""
+FEWEST_WHOLE = 10
+SHORT_PAGE_BYTES, LONG_PAGE_BYTES = 1_300_000, 5_700_000
+"""What the failures may take in all: up to `MOST_SHORT`, and of `MOST_FAILURES` (in between, in between)."""
 
 
 def shorter(depth: Depth) -> Depth | None:
@@ -57,11 +59,16 @@ def listed_of(blames: Sequence[Blame]) -> list[Blame]:
 
 def depths_of(blames: Sequence[Blame]) -> Mapping[str, Depth]:
     """The depth of each failure's section, by trace id."""
-    if len(blames) <= ALL_WHOLE:
-        return {blame.trace_id: WHOLE for blame in blames}
-    most = SHORT if len(blames) <= ALL_SHORT else BRIEF
-    whole = set(_spread(blames)[:WHOLE_OF_MANY])
+    most = SHORT if len(blames) <= MOST_SHORT else BRIEF
+    room = page_bytes(len(blames)) - most.bytes * len(blames)
+    whole = set(_spread(blames)[: max(FEWEST_WHOLE, room // (WHOLE.bytes - most.bytes))])
     return {blame.trace_id: WHOLE if i in whole else most for i, blame in enumerate(blames)}
+
+
+def page_bytes(n_failures: int) -> int:
+    """What so many failures may take on a page, in bytes."""
+    part = min(1.0, max(0, n_failures - MOST_SHORT) / (MOST_FAILURES - MOST_SHORT))
+    return round(SHORT_PAGE_BYTES + part * (LONG_PAGE_BYTES - SHORT_PAGE_BYTES))
 
 
 def _spread(blames: Sequence[Blame]) -> list[int]:

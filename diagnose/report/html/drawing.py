@@ -37,6 +37,7 @@ def _environment() -> Environment:
         foreign=flat,
         listed=listed,
         stage_class=stage_class,
+        coded=coded,
         percent=numbers.percent,
         score=numbers.score,
         gain=numbers.gain,
@@ -54,6 +55,15 @@ def stage_class(name: str) -> str:
     return f"s-{name}" if name in ROLES else "s-none"
 
 
+def coded(text: str) -> list[tuple[str, bool]]:
+    """The text in pieces, with whether each stood between backticks.
+
+    >>> coded("see `diagnose budget` first")
+    [('see ', False), ('diagnose budget', True), (' first', False)]
+    """
+    return [(piece, i % 2 == 1) for i, piece in enumerate(text.split("`")) if piece]
+
+
 @lru_cache(maxsize=1)
 def style() -> str:
     """The style sheet, with the colour of every role."""
@@ -67,7 +77,7 @@ def script(name: str) -> str:
 
 @lru_cache(maxsize=1)
 def policy() -> str:
-    """The Content-Security-Policy: no request at all, and no script or style but our own, by their digests."""
+    """The Content-Security-Policy: no request, and no script or style but our own, by their digests."""
     scripts = " ".join(_digest(script(name)) for name in ("mark.js", "page.js"))
     return (
         f"default-src 'none'; script-src {scripts}; style-src {_digest(style())}; img-src data:; "

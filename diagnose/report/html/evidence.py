@@ -37,8 +37,10 @@ def story_of(views: Sequence[StageView], gold: Gold | None, around: int) -> Stor
     if not held:
         return None
     last = held[-1]
-    where = "The evidence was in the context that the model read." if _is_context(last) else (
-        f"The evidence was in what the {last.role} gave."
+    where = (
+        "The evidence was in the context that the model read."
+        if _is_context(last)
+        else (f"The evidence was in what the {last.role} gave.")
     )
     return Story(False, where, _held_text(last, gold, around), "", ())
 
@@ -65,7 +67,8 @@ def _came_out(view: StageView, gold: Gold | None, around: int) -> tuple[str, tup
         case Context():
             cut = next((p for p in view.given if p.mark), None)
             if cut is not None:
-                said = f"{flat(cut.passage.id, IDS)} is in its context and its evidence is not; the context ends:"
+                name = flat(cut.passage.id, IDS)
+                said = f"{name} is in its context and its evidence is not; the context ends:"
                 return said, (Piece("… " + flat(view.output.text[-max(2 * around, 60) :], 400), False),)
             return "It is not in the context.", ()
         case Passages():

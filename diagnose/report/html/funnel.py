@@ -94,7 +94,8 @@ def _step(name: str, x: float, width: float, before: int, lost: int, known: int)
     )
     floor = BOTTOM + 12
     drop = (
-        f"M{a:.1f} {TOP + into:.1f}C{a + bend:.1f} {TOP + into:.1f} {b - bend:.1f} {TOP + out:.1f} {b:.1f} {TOP + out:.1f}"
+        f"M{a:.1f} {TOP + into:.1f}C{a + bend:.1f} {TOP + into:.1f} {b - bend:.1f} {TOP + out:.1f} "
+        f"{b:.1f} {TOP + out:.1f}"
         f"V{floor}H{b - max(2.0, width * 0.3 * lost / known):.1f}"
         f"V{TOP + into:.1f}Z"
         if lost

@@ -49,7 +49,7 @@ class Grid(NamedTuple):
 
 
 class Lattice(NamedTuple):
-    """A game on its grid: paths through the right combinations, those partly right, and the smallest repairs."""
+    """A game on its grid: paths through the combinations that are right, partly right, and a smallest repair."""
 
     grid: Grid
     right: str
@@ -85,7 +85,9 @@ def _label(roles: tuple[Role, ...], mask: int) -> str:
         return "nothing"
     if len(names) == len(roles):
         return "everything"
-    return " + ".join(SHORT[role] if len(names) > 1 else role for role in names) if len(roles) <= LABELLED else ""
+    if len(roles) > LABELLED:
+        return ""
+    return names[0] if len(names) == 1 else " + ".join(SHORT[role] for role in names)
 
 
 def lattice_of(game: Game | None, blame: Blame, pass_mark: float) -> Lattice | None:
@@ -95,8 +97,13 @@ def lattice_of(game: Game | None, blame: Blame, pass_mark: float) -> Lattice | N
     grid, values = grid_of(game.roles), game.values()
     right = [m for m, v in enumerate(values) if v >= pass_mark]
     partly = [m for m, v in enumerate(values) if 0.0 < v < pass_mark]
-    smallest = [sum(1 << game.roles.index(r) for r in repair) for repair in blame.minimal_repairs]
-    return Lattice(grid, _dots(grid, right), _dots(grid, partly), _dots(grid, smallest), _said(blame, values, pass_mark))
+    smallest = [
+        sum(1 << game.roles.index(role) for role in repair)
+        for repair in blame.minimal_repairs
+        if set(repair) <= set(game.roles)
+    ]
+    said = _said(blame, values, pass_mark)
+    return Lattice(grid, _dots(grid, right), _dots(grid, partly), _dots(grid, smallest), said)
 
 
 def _dots(grid: Grid, masks: Iterable[int]) -> str:

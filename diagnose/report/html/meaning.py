@@ -31,7 +31,8 @@ class Group(NamedTuple):
 def groups_of(definitions: Sequence[Entry]) -> tuple[Group, ...]:
     """The definitions by kind."""
     found = [
-        Group(title, tuple(entry for entry in definitions if entry.kind == kind)) for kind, title in TITLES.items()
+        Group(title, tuple(entry for entry in definitions if entry.kind == kind))
+        for kind, title in TITLES.items()
     ]
     return tuple(group for group in found if group.entries)
 

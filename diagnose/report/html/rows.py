@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from html import escape
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -12,7 +13,9 @@ from diagnose.core.report import Cohort, Report
 from diagnose.core.stage import ROLES
 from diagnose.report.foreign import flat
 
-NAME_CHARS, MODE_CHARS = 80, 30
+NAME_CHARS, TAGS_CHARS, MODE_CHARS = 60, 44, 30
+NAME_BYTES, TAGS_BYTES = 120, 90
+"""What a trace id and its tags may take on the page, escaped; longer ones are clipped."""
 MOST_COHORTS = 200
 """Cohorts that can be filtered by."""
 
@@ -107,7 +110,16 @@ def _cohort_choices(cohorts: Sequence[Cohort]) -> tuple[Choice, ...]:
 
 
 def _tags(tags: Mapping[str, str]) -> str:
-    return flat(", ".join(flat(value, 30) for value in list(tags.values())[:6]), 44)
+    return fitted(", ".join(flat(value, 30) for value in list(tags.values())[:6]), TAGS_CHARS, TAGS_BYTES)
+
+
+def fitted(text: str, chars: int, size: int) -> str:
+    """The text on one line, clipped so that it takes no more than `size` bytes in a link and in a page."""
+    shown = flat(text, chars)
+    while max(len(quote(shown)), len(escape(shown).encode())) > size:
+        chars = min(chars, len(shown)) * 3 // 4
+        shown = flat(text, chars)
+    return shown
 
 
 class _Names:
@@ -117,6 +129,6 @@ class _Names:
         self.taken: Counter[str] = Counter()
 
     def of(self, trace_id: str) -> str:
-        name = flat(trace_id, NAME_CHARS) or "(empty)"
+        name = fitted(trace_id, NAME_CHARS, NAME_BYTES) or "(empty)"
         self.taken[name] += 1
         return name if self.taken[name] == 1 else f"{name} ~{self.taken[name]}"

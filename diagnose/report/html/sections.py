@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from diagnose.core.blame import Blame
@@ -16,10 +17,12 @@ from diagnose.report.html import depth as depths
 from diagnose.report.html.depth import Depth
 from diagnose.report.html.drawing import drawn
 from diagnose.report.html.lattice import MOST_STAGES, grid_of
-from diagnose.report.html.rows import Line, choices_of, href, lines_of
+from diagnose.report.html.rows import Choices, Line, choices_of, href, lines_of
 from diagnose.report.html.trace_view import Around, trace_view
 
 QUESTION_CHARS = 120
+
+Modes = Mapping[tuple[str, str], Entry]
 
 
 class Drawn(NamedTuple):
@@ -28,31 +31,56 @@ class Drawn(NamedTuple):
     row: str
     section: str
     depth: Depth
+    bytes: int
 
 
-def failures_part(
-    report: Report,
-    blames: Sequence[Blame],
-    games: Iterable[Game],
-    cases: Iterable[Case],
-    around: Around,
-    modes: Mapping[tuple[str, str], Entry],
-) -> Iterator[str]:
-    """The third part of the page. `cases` and `games` are read once, each in any order."""
-    listed = depths.listed_of(blames)
-    lines = {line.blame.trace_id: line for line in lines_of(report, listed)}
-    allowed = depths.depths_of(listed)
-    tags = any(line.tags for line in lines.values())
+@dataclass(frozen=True)
+class Failures:
+    """What the third part of the page is drawn from. `lines` are those on the page, in their order; `n`
+    counts all failures, on the page or not."""
+
+    n: int
+    lines: tuple[Line, ...]
+    allowed: Mapping[str, Depth]
+    choices: Choices
+    around: Around
+    modes: Modes
+
+    @property
+    def columns(self) -> dict[str, bool]:
+        """The columns of the table that are not always there."""
+        return {"levels": bool(self.choices.levels), "tags": any(line.tags for line in self.lines)}
+
+    @property
+    def anchors(self) -> dict[str, str]:
+        """The link to each trace that is on the page."""
+        return {line.blame.trace_id: href(line.anchor) for line in self.lines}
+
+
+def failures_of(report: Report, blames: Sequence[Blame], around: Around, modes: Modes) -> Failures:
+    """The failures of a report that are on its page."""
+    shown = depths.listed_of(blames)
+    return Failures(
+        n=len(blames),
+        lines=tuple(lines_of(report, shown)),
+        allowed=depths.depths_of(shown),
+        choices=choices_of(report, shown),
+        around=around,
+        modes=modes,
+    )
+
+
+def failures_part(failures: Failures, games: Iterable[Game], cases: Iterable[Case]) -> Iterator[str]:
+    """The third part of the page. `games` and `cases` are read once, each in any order."""
+    lines = {line.blame.trace_id: line for line in failures.lines}
     played = {game.trace_id: game for game in games if game.trace_id in lines}
     made: dict[str, Drawn] = {}
-    for case in cases:
-        if (line := lines.get(case.trace_id)) and case.trace_id not in made:
-            made[case.trace_id] = _draw(line, played.get(case.trace_id), case, allowed, around, modes, tags)
-    for trace_id, line in lines.items():
-        if trace_id not in made:
-            made[trace_id] = _draw(line, played.get(trace_id), None, allowed, around, modes, tags)
-    said = _said(len(blames), [made[trace_id].depth for trace_id in lines])
-    yield drawn("failures.j2", said=said, choices=choices_of(report, listed), tags=tags, known=frozenset())
+    spare = 0
+    for trace_id, case in _each(lines, cases):
+        made[trace_id] = _draw(failures, lines[trace_id], played.get(trace_id), case, spare)
+        spare += failures.allowed[trace_id].bytes - made[trace_id].bytes
+    said = _said(failures.n, [one.depth for one in made.values()])
+    yield drawn("failures.j2", said=said, choices=failures.choices, known=frozenset(), **failures.columns)
     yield from (made[trace_id].row for trace_id in lines)
     shown = {game.roles for game in played.values() if 0 < len(game.roles) <= MOST_STAGES}
     yield drawn("after_rows.j2", grids=[grid_of(roles) for roles in sorted(shown)])
@@ -60,32 +88,35 @@ def failures_part(
     yield "</section>\n"
 
 
-def _draw(
-    line: Line,
-    game: Game | None,
-    case: Case | None,
-    allowed: Mapping[str, Depth],
-    around: Around,
-    modes: Mapping[tuple[str, str], Entry],
-    tags: bool,
-) -> Drawn:
-    limit = min(QUESTION_CHARS, allowed[line.blame.trace_id].text)
-    question = flat(case.query.text, limit) if case else ""
-    row = drawn("row.j2", line=line, href=href(line.anchor), question=question, tags=tags)
-    entry = modes.get((line.blame.verdict, line.blame.mode or ""))
+def _each(lines: Mapping[str, Line], cases: Iterable[Case]) -> Iterator[tuple[str, Case | None]]:
+    """Each failure on the page once, with its case where there is one."""
+    left = dict.fromkeys(lines)
+    for case in cases:
+        if case.trace_id in left:
+            del left[case.trace_id]
+            yield case.trace_id, case
+    yield from left.items()
+
+
+def _draw(failures: Failures, line: Line, game: Game | None, case: Case | None, spare: int) -> Drawn:
+    """The failure, as much of it as fits; `spare` is what earlier ones left over of their bytes."""
+    depth = failures.allowed[line.blame.trace_id]
+    entry = failures.modes.get((line.blame.verdict, line.blame.mode or ""))
     texts = (entry.definition, entry.remedy or "") if entry else ()
-    depth: Depth | None = allowed[line.blame.trace_id]
-    while depth is not None:
-        section = _squeezed(drawn("trace.j2", view=trace_view(line, game, case, depth, around, texts)))
-        smaller = depths.shorter(depth)
-        if smaller is None or len(section.encode()) <= depth.bytes:
-            return Drawn(row, section, depth)
+    while True:
+        question = flat(case.query.text, min(QUESTION_CHARS, depth.text)) if case else ""
+        row = drawn("row.j2", line=line, href=href(line.anchor), question=question, **failures.columns)
+        section = _squeezed(
+            drawn("trace.j2", view=trace_view(line, game, case, depth, failures.around, texts))
+        )
+        smaller, size = depths.shorter(depth), len(row.encode()) + len(section.encode())
+        if smaller is None or size <= depth.bytes + min(max(spare, 0), depth.bytes):
+            return Drawn(row, section, depth, size)
         depth = smaller
-    raise AssertionError("the last depth always fits")
 
 
 def _squeezed(section: str) -> str:
-    """The section without the line ends of its template; in text they are blanks already."""
+    """The section without the line ends of its template; in text of others they are blanks already."""
     return section.replace("\n", "") + "\n"
 
 
@@ -95,16 +126,15 @@ def _said(n: int, shown: Sequence[Depth]) -> str:
     parts = []
     if len(shown) < n:
         parts.append(
-            f"{numbers.count(len(shown))} of {numbers.count(n)} failures are on this page, some of every verdict and "
-            "mode; blame.jsonl has all."
+            f"{numbers.of(len(shown), n)} failures are on this page, some of every verdict and mode; blame.jsonl "
+            "beside it has all."
         )
     if whole == len(shown):
-        parts.append("Texts are clipped where they are very long; replays.jsonl beside this page has them in full.")
+        parts.append("Very long texts are clipped; replays.jsonl beside this page has them in full.")
     else:
         parts.append(
-            f"{numbers.count(whole)} are laid open in full, the first of every verdict and mode; the others are clipped. "
-            "replays.jsonl beside this page has every text, and the command at the end of a trace shows all of it."
+            f"{numbers.count(whole)} are laid open in full, the first of every verdict and mode; the others are "
+            "clipped. replays.jsonl beside this page has every text, and the command at the end of a trace "
+            "shows all of it."
         )
     return " ".join(parts)
-
-

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from diagnose.core.report import Ranked, Report
-from diagnose.report import phrases
+from diagnose.report import numbers, phrases
 from diagnose.report.foreign import flat
 from diagnose.report.html.scale import Bar, Scale, Segment, bar_of, scale_of, stacked
 
@@ -82,8 +82,21 @@ def _sentences(headline: str) -> tuple[str, str]:
 
 
 def _trust(report: Report) -> list[str]:
-    lines = [phrases.fidelity_line(report), phrases.residual_line(report), *phrases.passing_lines(report)]
+    lines = [
+        phrases.trust_line(report),
+        phrases.fidelity_line(report),
+        _again(report),
+        phrases.residual_line(report),
+        *phrases.passing_lines(report),
+    ]
     return [line for line in lines if line]
+
+
+def _again(report: Report) -> str | None:
+    """How many of the failures that were replayed failed again."""
+    if report.same_outcome is None:
+        return None
+    return f"Of the failures that were replayed {numbers.percent(report.same_outcome)} fail again with nothing changed."
 
 
 def _doubts(report: Report) -> list[Doubt]:

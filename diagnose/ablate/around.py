@@ -1,0 +1,45 @@
+"""What surrounds a stage depends on the route: the scene as it is under one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from diagnose.core.artifact import Passage, Passages, Query
+from diagnose.core.stage import Given
+from diagnose.repairs.contract import Scene
+from diagnose.replay.run import Meter, Runner
+
+
+def on_route(
+    scene: Scene, runner: Runner, query: Query, route: str | None, meter: Meter, repeat: int = 0
+) -> Scene:
+    """The scene with what the stages of a route say of themselves: its retriever, the packer's budget, the
+    model's window. `retrieve` runs the route's retriever through the memo."""
+    pipeline = runner.pipeline
+    packer, model = pipeline.stage("packer", route), pipeline.stage("model", route)
+    budget = packer.settings.get("budget_tokens") if packer else None
+    counter = (packer.count_tokens if packer else None) or (model.count_tokens if model else None)
+    return replace(
+        scene,
+        ranked=pipeline.stage("ranker", route) is not None,
+        retrieve=_retriever(runner, query, route, meter, repeat),
+        budget_tokens=budget if isinstance(budget, int) else None,
+        window_tokens=model.window_tokens if model else None,
+        count_tokens=counter,
+    )
+
+
+def _retriever(
+    runner: Runner, query: Query, route: str | None, meter: Meter, repeat: int
+) -> Callable[[str], tuple[Passage, ...]] | None:
+    stage = runner.pipeline.stage("retriever", route)
+    if stage is None:
+        return None
+
+    def retrieve(text: str) -> tuple[Passage, ...]:
+        output = runner.run(stage, Given(text, query), meter, repeat)
+        assert isinstance(output, Passages)
+        return output.passages
+
+    return retrieve

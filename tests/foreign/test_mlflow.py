@@ -1,0 +1,112 @@
+"""MLflow: a pipeline traced into a running server, read back, diagnosed, and given feedback there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from diagnose.core.trace import Trace
+from diagnose.traces.from_jsonl import read_traces
+from tests.foreign.conftest import diagnose
+from tests.foreign.handbook import DEMOTED, QUESTIONS
+from tests.foreign.needs import needs
+from tests.foreign.recorded_apps import labels, pipeline_file
+
+pytestmark = needs("mlflow-skinny", "sqlalchemy", "alembic", "flask")
+EXPERIMENT = "handbook"
+ROLES = ("retriever", "ranker", "packer", "model")
+
+
+@pytest.fixture(scope="module")
+def server(mlflow_url: str) -> Iterator[str]:
+    """The server's URL, once the pipeline's traces are in an experiment of it."""
+    import mlflow
+
+    mlflow.set_tracking_uri(mlflow_url)
+    mlflow.set_experiment(EXPERIMENT)
+    from tests.foreign.mlflow_app import ask
+
+    for question, answer, _ in QUESTIONS:
+        ask(question)
+        mlflow.log_expectation(
+            trace_id=mlflow.get_last_active_trace_id(), name="expected_response", value=answer
+        )
+    mlflow.flush_trace_async_logging()
+    yield mlflow_url
+
+
+@pytest.fixture(scope="module")
+def reported(server: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the server's traces (`traces.jsonl`) and their report (`out`)."""
+    folder = tmp_path_factory.mktemp("round-trip")
+    labels(folder)
+    # The labels are the server's own: the expectations beside its traces.
+    diagnose("convert", server, "--project", EXPERIMENT, "-o", "traces.jsonl", folder=folder)
+    pipeline = pipeline_file(folder, {role: f"tests.foreign.mlflow_app:{role}" for role in ROLES})
+    diagnose("run", "traces.jsonl", "-p", pipeline, "-o", "out", "--no-memo", folder=folder)
+    return folder
+
+
+def traces_in(path: Path) -> dict[str, Trace]:
+    found = [trace for trace in read_traces(path) if isinstance(trace, Trace)]
+    return {trace.query.text: trace for trace in found}
+
+
+def feedback(trace_id: str) -> list[Any]:
+    """What the server's own client says of a trace."""
+    import mlflow
+
+    assessments = mlflow.get_trace(trace_id).info.assessments
+    return [one for one in assessments if one.name == "diagnose.blame"]
+
+
+def test_every_trace_comes_back_with_its_stages_and_labels(reported: Path) -> None:
+    traces = traces_in(reported / "traces.jsonl")
+    for question, answer, _ in QUESTIONS:
+        trace = traces[question]
+        assert [step.role for step in trace.steps] == list(ROLES)
+        assert trace.gold is not None
+        assert trace.gold.answers == (answer,)
+    report = json.loads((reported / "out" / "report.json").read_text())
+    assert report["ranking"][0]["role"] == "ranker"
+    assert all(seen["same"] == 1.0 for seen in report["fidelity"].values())
+
+
+def test_verdicts_are_feedback_on_the_failing_traces(server: str, reported: Path) -> None:
+    for _ in range(2):  # the second time replaces what the first one wrote
+        said = diagnose("annotate", "out", "--to", server, folder=reported)
+        assert f"{len(DEMOTED)} verdicts written to {server}" in said
+    for question, trace in traces_in(reported / "traces.jsonl").items():
+        found = feedback(trace.trace_id)
+        gold = next(gold for asked, _, gold in QUESTIONS if asked == question)
+        assert len(found) == (gold in DEMOTED), question
+        for one in found:
+            assert one.feedback.value == "ranker"
+            assert (one.source.source_type, one.source.source_id) == ("CODE", "diagnose")
+            assert "right once repaired: ranker" in one.rationale
+            assert one.metadata["share.ranker"] == "1"
+            assert one.metadata["confidence"] == "1"
+
+
+def test_another_verdict_takes_the_place_of_the_first(server: str, reported: Path, tmp_path: Path) -> None:
+    diagnose("annotate", "out", "--to", server, "--tool", "mlflow", folder=reported)
+    first = json.loads((reported / "out" / "blame.jsonl").read_text().splitlines()[0])
+    other = {**first, "verdict": "scorer", "mode": None, "shares": {}, "loss": 0.0, "minimal_repairs": []}
+    (tmp_path / "blame.jsonl").write_text(json.dumps(other) + "\n")
+    diagnose("annotate", tmp_path / "blame.jsonl", "--to", server, folder=tmp_path)
+    found = feedback(first["trace_id"])
+    assert [one.feedback.value for one in found] == ["scorer"]
+    assert "share.ranker" not in found[0].metadata
+
+
+def test_traces_that_the_server_has_not_are_named(server: str, reported: Path, tmp_path: Path) -> None:
+    line = (reported / "out" / "blame.jsonl").read_text().splitlines()[0]
+    known = json.loads(line)["trace_id"]
+    (tmp_path / "blame.jsonl").write_text(f"{line}\n{line.replace(known, 'tr-' + '0' * 32)}\n")
+    said = diagnose("annotate", tmp_path / "blame.jsonl", "--to", server, folder=tmp_path)
+    assert "1 verdicts written" in said
+    assert f"not there (1): tr-{'0' * 32}" in said
