@@ -74,7 +74,8 @@ def benched(n: int, seed: int) -> Iterator[str]:
     """Prints the table; yields what misses its bar."""
     print(f"Four stages changed, one broken; {n} questions\n")
     print(
-        f"{'fault':18} {'stage':10} {'part':>4} {'cost':>6} {'change':>7} {'its share':>9} {'named':10} {'sum off by':>10}"
+        f"{'fault':18} {'stage':10} {'part':>4} {'cost':>6} {'change':>7} "
+        f"{'its share':>9} {'named':10} {'sum off by':>10}"
     )
     total = right = idle = 0
     worst = 0.0
@@ -88,10 +89,14 @@ def benched(n: int, seed: int) -> Iterator[str]:
         named = found.shares[0].role
         total, right = total + 1, right + (named == role)
         print(
-            f"{fault:18} {role:10} {part:4.1f} {cost:6.3f} {found.change.value:+7.3f} {own:+9.3f} {named:10} {off:10.1e}",
+            f"{fault:18} {role:10} {part:4.1f} {cost:6.3f} {found.change.value:+7.3f} "
+            f"{own:+9.3f} {named:10} {off:10.1e}",
             flush=True,
         )
-    print(f"\nculprit found in {right} of {total} ({right / total:.1%}; in {idle} more the fault cost less than {LEAST_COST:.0%})")
+    print(
+        f"\nculprit found in {right} of {total} ({right / total:.1%}; "
+        f"in {idle} more the fault cost less than {LEAST_COST:.0%})"
+    )
     print(f"shares add up to the change within {worst:.1e}")
     if right < LEAST_FOUND * total:
         yield f"culprit found in {right / total:.1%}"

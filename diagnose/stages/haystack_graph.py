@@ -201,7 +201,9 @@ def _looks_like(role: Role, instance: Any) -> bool:
             return gives_documents and not takes_documents
         case "ranker":
             asks = any(name in given for name in NAMES["query"])
-            return gives_documents and takes_documents and (asks or type(instance).__name__.endswith("Ranker"))
+            return (
+                gives_documents and takes_documents and (asks or type(instance).__name__.endswith("Ranker"))
+            )
         case "packer":
             return list(gives) == ["prompt"]
         case "model":

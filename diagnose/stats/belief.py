@@ -17,9 +17,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-GRID: Floats = np.array(
-    [0.002, 0.01, 0.03, 0.06, *(n / 20 for n in range(2, 19)), 0.94, 0.97, 0.99, 0.998]
-)
+GRID: Floats = np.array([0.002, 0.01, 0.03, 0.06, *(n / 20 for n in range(2, 19)), 0.94, 0.97, 0.99, 0.998])
 """Pass rates that are told apart. None is 0 or 1: a few runs never rule out the next one."""
 BASE_PROMPTS = 3.0
 """How many prompts the base prior counts as."""

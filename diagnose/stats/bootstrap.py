@@ -20,9 +20,7 @@ FEWEST_CLUSTERS = 2
 """Below this a resample is the sample itself: there is no spread to see."""
 
 
-def cluster_sums(
-    values: Floats, clusters: NDArray[np.generic] | None, resamples: int, seed: int
-) -> Floats:
+def cluster_sums(values: Floats, clusters: NDArray[np.generic] | None, resamples: int, seed: int) -> Floats:
     """Column sums of `resamples` bootstrap samples.
 
     `values` is (n, k); `clusters` (n,) names the cluster of each row (numbers or strings), None

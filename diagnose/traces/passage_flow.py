@@ -195,8 +195,9 @@ def _aligned(before: Sequence[Passage], after: Sequence[Passage]) -> tuple[Passa
     for passage in after:
         if passage.id not in ids and passage.id.startswith("sha256:") and passage.text.strip():
             whole = next((p for p in before if passage.text.strip() in p.text), None)
-            passage = msgspec.structs.replace(passage, id=whole.id) if whole else passage
-        found.append(passage)
+            found.append(msgspec.structs.replace(passage, id=whole.id) if whole else passage)
+        else:
+            found.append(passage)
     return tuple(found)
 
 

@@ -176,7 +176,7 @@ def _expanded(name: Source) -> Iterator[Source]:
             raise BadInput(f"{source_name(name)}: expected a folder of logs, found no such file in it")
         yield from files
     elif not path.exists() and glob.has_magic(text):
-        matches = sorted(glob.glob(text, recursive=True))
+        matches = sorted(glob.glob(text, recursive=True))  # noqa: PTH207  # Path.glob takes no absolute pattern
         if not matches:
             raise BadInput(f"{source_name(name)}: no file matches")
         for match in matches:
@@ -227,11 +227,12 @@ def _native(source: Source, reading: Reading) -> Iterator[Trace | Problem]:
             reading.account.formats["diagnose"] += 1
             for step in item.steps:
                 reading.account.stages[step.role] += 1
-            item = _filled(item, reading)
-        yield item
+            yield _filled(item, reading)
+        else:
+            yield item
 
 
-def _of_document(
+def _of_document(  # noqa: C901  # one branch per kind of document
     document: Document, reading: Reading, groups: SpanGroups, depth: int
 ) -> Iterator[Trace | Problem]:
     """What a document holds: spans go to their groups, traces and problems come out."""

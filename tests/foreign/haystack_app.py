@@ -29,7 +29,9 @@ class ExtractiveChatGenerator:
 def rag() -> Pipeline:
     """The pipeline, its index filled."""
     store = InMemoryDocumentStore()
-    store.write_documents([Document(id=page.id, content=page.text, meta={"year": page.year}) for page in PAGES])
+    store.write_documents(
+        [Document(id=page.id, content=page.text, meta={"year": page.year}) for page in PAGES]
+    )
     template = [
         ChatMessage.from_system("Answer from the context."),
         ChatMessage.from_user(
@@ -39,7 +41,9 @@ def rag() -> Pipeline:
     pipeline = Pipeline()
     pipeline.add_component("search", InMemoryBM25Retriever(store, top_k=4))
     pipeline.add_component("newest", MetaFieldRanker("year", weight=1.0, top_k=2))
-    pipeline.add_component("prompt", ChatPromptBuilder(template=template, required_variables=["documents", "question"]))
+    pipeline.add_component(
+        "prompt", ChatPromptBuilder(template=template, required_variables=["documents", "question"])
+    )
     pipeline.add_component("model", ExtractiveChatGenerator())
     pipeline.connect("search.documents", "newest.documents")
     pipeline.connect("newest.documents", "prompt.documents")

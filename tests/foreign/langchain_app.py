@@ -44,9 +44,15 @@ class Extractive(BaseChatModel):
     def _llm_type(self) -> str:
         return "extractive"
 
-    def _generate(self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any) -> ChatResult:
+    def _generate(
+        self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
+    ) -> ChatResult:
         text = extracted("\n\n".join(str(message.content) for message in messages))
-        usage = {"input_tokens": 40, "output_tokens": len(text.split()), "total_tokens": 40 + len(text.split())}
+        usage = {
+            "input_tokens": 40,
+            "output_tokens": len(text.split()),
+            "total_tokens": 40 + len(text.split()),
+        }
         message = AIMessage(content=text, usage_metadata=usage, response_metadata={"finish_reason": "stop"})
         return ChatResult(generations=[ChatGeneration(message=message)])
 

@@ -44,7 +44,10 @@ def ask(question: str) -> str:
 
 def retriever(query):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201  as a user writes it
     """As the pipeline file names it: MLflow's tracing off."""
-    return [{"id": page.id, "text": page.text, "score": score, "tags": {"year": page.year}} for page, score in best_by_bm25(query)]
+    return [
+        {"id": page.id, "text": page.text, "score": score, "tags": {"year": page.year}}
+        for page, score in best_by_bm25(query)
+    ]
 
 
 def ranker(query, passages):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201

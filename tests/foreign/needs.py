@@ -10,7 +10,9 @@ import pytest
 def needs(*distributions: str) -> pytest.MarkDecorator:
     """Skips a test where one of the packages is not installed, and says how to install it."""
     absent = [name for name in distributions if not _is_there(name)]
-    return pytest.mark.skipif(bool(absent), reason=f"not installed: {', '.join(absent)}; run  make test-foreign")
+    return pytest.mark.skipif(
+        bool(absent), reason=f"not installed: {', '.join(absent)}; run  make test-foreign"
+    )
 
 
 def _is_there(distribution: str) -> bool:

@@ -94,7 +94,9 @@ def otlp_file(framework: str, path: Path) -> None:
 def labels(folder: Path) -> Path:
     """The questions' answers and gold passages, and the corpus beside them."""
     texts = {page.id: page.text for page in PAGES}
-    rows = [{"query": q, "answers": [a], "gold_ids": [g], "gold_passages": [texts[g]]} for q, a, g in QUESTIONS]
+    rows = [
+        {"query": q, "answers": [a], "gold_ids": [g], "gold_passages": [texts[g]]} for q, a, g in QUESTIONS
+    ]
     (folder / "gold.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     pages = [{"id": page.id, "text": page.text} for page in PAGES]
     (folder / "corpus.jsonl").write_text("".join(json.dumps(page) + "\n" for page in pages))

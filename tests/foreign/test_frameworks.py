@@ -17,7 +17,8 @@ from tests.foreign.recorded_apps import STAGES, labels, otlp_file, pipeline_file
 
 FRAMEWORKS = [
     pytest.param(
-        "langchain", marks=needs("langchain-core", "langchain-classic", "openinference-instrumentation-langchain")
+        "langchain",
+        marks=needs("langchain-core", "langchain-classic", "openinference-instrumentation-langchain"),
     ),
     pytest.param("llamaindex", marks=needs("llama-index-core", "openinference-instrumentation-llama-index")),
     pytest.param("haystack", marks=needs("haystack-ai", "openinference-instrumentation-haystack")),
@@ -63,7 +64,7 @@ def test_the_stage_at_fault_is_found(framework: str, logs: dict[str, Path], tmp_
     }
     assert report["ranking"][0]["role"] == "ranker"
     assert report["triage"]["blames"] == {"model": 2}
-    blames = [blame for blame in read_blames(folder / "out" / "blame.jsonl")]
+    blames = list(read_blames(folder / "out" / "blame.jsonl"))
     assert [getattr(blame, "verdict", None) for blame in blames] == ["ranker", "ranker"]
     assert [getattr(blame, "mode", None) for blame in blames] == ["cut", "cut"]
     assert [getattr(blame, "minimal_repairs", None) for blame in blames] == [(("ranker",),)] * 2
@@ -74,7 +75,7 @@ def test_stages_that_cannot_be_run_are_taken_from_the_log(
     framework: str, logs: dict[str, Path], tmp_path: Path
 ) -> None:
     folder = log_of(framework, logs, tmp_path)
-    recorded = {role: '{ use = "recorded" }' for role in ("retriever", "ranker")}
+    recorded = dict.fromkeys(("retriever", "ranker"), '{ use = "recorded" }')
     pipeline = pipeline_file(folder, {**STAGES[framework], **recorded}, "recorded.toml")
     diagnose("run", "traces.jsonl", "-p", pipeline, "-o", "recorded", "--no-memo", folder=folder)
     report = json.loads((folder / "recorded" / "report.json").read_text())
@@ -99,7 +100,7 @@ def test_the_same_pipeline_records_what_it_logged(
     assert len(again) == len(logged)
     for one, other in zip(logged, again, strict=True):
         for role in ("retriever", "ranker"):
-            listed = [[(p.id, p.text) for p in t.output(role).passages] for t in (one, other)]  # type: ignore
+            listed = [[(p.id, p.text) for p in t.output(role).passages] for t in (one, other)]  # type: ignore[union-attr]
             assert listed[0] == listed[1], role
         texts = [getattr(t.output("model"), "text", None) for t in (one, other)]
         assert texts[0] == texts[1]

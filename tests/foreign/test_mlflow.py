@@ -36,7 +36,7 @@ def server(mlflow_url: str) -> Iterator[str]:
             trace_id=mlflow.get_last_active_trace_id(), name="expected_response", value=answer
         )
     mlflow.flush_trace_async_logging()
-    yield mlflow_url
+    return mlflow_url
 
 
 @pytest.fixture(scope="module")

@@ -46,7 +46,7 @@ def serving(handle: Handle) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(data)
 
-        do_GET = do_POST = _answer
+        do_GET = do_POST = _answer  # noqa: N815  # the names http.server calls
 
         def log_message(self, format: str, *args: object) -> None:
             """Tests stay quiet."""
