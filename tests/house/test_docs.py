@@ -30,7 +30,7 @@ PROMISED = {
     *("demo", "check", "convert", "record", "run", "attribute"),
     *("show", "compare", "gate", "budget", "trust", "explain"),
 }
-NOT_YET = {"budget", "compare", "gate"}
+NOT_YET = {"budget"}
 FORMATS: dict[str, type] = {
     TRACE_SCHEMA: Trace,
     GAME_SCHEMA: Game,
