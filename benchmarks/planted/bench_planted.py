@@ -47,12 +47,12 @@ class Plan:
 
 
 PLANS = (
-    Plan("hotpotqa-extract", "hotpotqa", 500, 300, 300),
-    Plan("hotpotqa-cross-encoder", "hotpotqa", 300, 150, 120),
-    Plan("hotpotqa-bm25-list", "hotpotqa", 400, 200, 150),
-    Plan("clapnq-extract", "clapnq", 300, 200, 150),
-    Plan("clapnq-reader", "clapnq", 300, 120, 80),
-    Plan(MODEL_SETUP, "short", 150, 0, 0),
+    Plan("hotpotqa-extract", "hotpotqa", 250, 120, 120),
+    Plan("hotpotqa-cross-encoder", "hotpotqa", 150, 80, 50),
+    Plan("hotpotqa-bm25-list", "hotpotqa", 200, 100, 80),
+    Plan("clapnq-extract", "clapnq", 150, 80, 60),
+    Plan("clapnq-reader", "clapnq", 100, 60, 40),
+    Plan(MODEL_SETUP, "short", 60, 0, 0),
 )
 
 

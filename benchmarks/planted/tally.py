@@ -155,6 +155,8 @@ def _miss(case: Case) -> str:
         return "the planted fault broke no contract on that trace"
     if case.why == "unsound before":
         return f"the {case.verdict} broke its contract before the fault was planted, and its repair is enough"
+    if case.why == "alone":
+        return f"the repair of the {case.verdict} alone is enough"
     if case.convicted:
         return f"other convictions of the {case.verdict}"
     return f"{case.verdict}: {case.reason}" if case.reason else case.verdict

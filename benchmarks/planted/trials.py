@@ -49,7 +49,8 @@ class Case:
     minimal repair set. `in_prompt` says that the fault left all gold passages among the packed ones. `said`
     is what the baselines say. `why` is told of wrong and missing verdicts alone: `inert` where the fault
     broke no contract on this trace, `unsound before` where the stage convicted broke its contract without
-    the fault, too, else None. `reason` is that of an undecided verdict.
+    the fault, too, `alone` where the repair of one stage of a planted pair is enough, else None. `reason` is
+    that of an undecided verdict.
     """
 
     setup: str
@@ -164,7 +165,11 @@ class Planter:
             said=self._said(trace, planted, noise) if faults else {},
             reason=blame.undecided.reason if blame.undecided else None,
         )
-        return case if case.right or not faults else replace(case, why=self._why(case, trace, planted))
+        if case.right or not faults:
+            return case
+        if len(roles) == 2:
+            return replace(case, why="alone" if (blame.verdict,) in blame.minimal_repairs else None)
+        return replace(case, why=self._why(case, trace, planted))
 
     def _all_packed(self, trace: Trace) -> bool:
         context = trace.output("packer")

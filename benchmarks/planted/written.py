@@ -161,7 +161,7 @@ def _page(results: Results) -> list[str]:
     if embedded:
         lines += ["## The embedded model", "", EMBEDDED_TEXT, ""]
         lines += [*_bar_table([h for bar in BARS if (h := held(bar, embedded)).count.n]), ""]
-        lines += [*_fault_table(embedded), "", "Not right:", "", *_miss_lines(embedded), ""]
+        lines += [*_fault_table(embedded), "", "Not right:", "", *(_miss_lines(embedded) or ["None."]), ""]
     return lines
 
 
@@ -221,7 +221,7 @@ def _bar_table(rows: Sequence[Held]) -> list[str]:
             _percent(count.part(count.undecided)),
             _plain(count.runs_each),
             "–" if bar.runs is None else f"≤ {bar.runs:g}",
-            "**missed**" if row.misses else "held",
+            "–" if not count.n else "**missed**" if row.misses else "held",
         ]
         lines.append(f"| {bar.name} | {count.n} | {' | '.join(told)} |")
     return lines
@@ -233,7 +233,8 @@ def _misses(cases: Sequence[Case]) -> list[str]:
         found = held(bar, cases)
         if found.misses:
             lines.append(f"* {bar.name}: {', '.join(found.misses)}.")
-            lines += [f"  {line}" for line in _miss_lines([c for c in cases if bar.which(c)])]
+            against = [c for c in cases if bar.which(c) and (not bar.on_model or c.verdict == "model")]
+            lines += [f"  {line}" for line in _miss_lines(against)]
     return lines or ["None is."]
 
 

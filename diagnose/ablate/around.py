@@ -1,12 +1,12 @@
-"""What surrounds a stage depends on the route: the scene as it is under one."""
+"""What surrounds a stage depends on the route: the scene as it is under one, and whether a model answers there."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
 
-from diagnose.core.artifact import Passage, Passages, Query
-from diagnose.core.stage import Given
+from diagnose.core.artifact import Answer, Passage, Passages, Query
+from diagnose.core.stage import Given, Stage
 from diagnose.repairs.contract import Scene
 from diagnose.replay.run import Meter, Runner
 
@@ -28,6 +28,26 @@ def on_route(
         window_tokens=model.window_tokens if model else None,
         count_tokens=counter,
     )
+
+
+TRIES = 3
+"""Runs of a model that is not deterministic on one prompt; it answers if most of them are right."""
+FIRST_TRY = 2_000_003
+"""The first repeat number of these runs. They are no runs of the game: what was chosen for its luck has to do as
+well again."""
+
+
+def answers(runner: Runner, model: Stage, given: Given, scene: Scene, meter: Meter, repeat: int = 0) -> bool:
+    """Whether the model's own answer to a prompt is right."""
+    if scene.right is None:
+        return False
+    repeats = (repeat,) if runner.steady(model) else range(FIRST_TRY, FIRST_TRY + TRIES)
+    n = 0
+    for one in repeats:
+        answer = runner.run(model, given, meter, one)
+        assert isinstance(answer, Answer)
+        n += scene.right(answer.text)
+    return 2 * n > len(repeats)
 
 
 def _retriever(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diagnose.ablate.plan import Fair, Plan, Variant
-from diagnose.ablate.play import ScoreOf, checked, lets_pass, verifier_bit
+from diagnose.ablate.play import ScoreOf, checked, lets_pass, right_draft, verifier_bit
 from diagnose.core.artifact import Answer, Decision
 from diagnose.repairs.table import CONTRACTS
 from diagnose.replay.run import Meter, Runner, State
@@ -161,7 +161,8 @@ def cells_of(
     unsound = 0
     for plan in plans:
         unsound |= plan.unsound
-    verifier = _fair_verifier(runner, plans[0], meter)
+    right = right_draft(runner, plans[0], meter)
+    verifier = _fair_verifier(runner, plans[0], right, meter)
     blocks = verifier is not None and plans[0].scene.worth_of(plans[0].scene.abstention) > 0.0
     bit = verifier_bit(plans[0]) if verifier is not None and (blocks or not verifier.sound) else 0
     prompts: dict[tuple[str, ...], int] = {}
@@ -179,7 +180,7 @@ def cells_of(
         unit_of=unit_of,
         prompt_of=tuple(prompt for prompt, _ in units),
         kinds=_kinds(plans, unsound, list(prompts), units),
-        oracle={m: _oracle(runner, plans[0], m, bit, score_of, meter) for m in unit_of},
+        oracle={m: _oracle(runner, plans[0], m, bit, right, score_of, meter) for m in unit_of},
         verifier=verifier,
         passes=np.zeros(len(units)),
         fails=np.zeros(len(units)),
@@ -204,24 +205,24 @@ def _kinds(
     )
 
 
-def _oracle(runner: Runner, plan: Plan, mask: int, bit: int, score_of: ScoreOf, meter: Meter) -> float | None:
-    """The worth with the reference answer; None where the context does not hold the evidence."""
+def _oracle(
+    runner: Runner, plan: Plan, mask: int, bit: int, right: Answer | None, score_of: ScoreOf, meter: Meter
+) -> float | None:
+    """The worth with a right draft; None where the context does not hold the evidence."""
     variant = variant_of(plan, mask & ~bit)
-    reference = plan.scene.label.reference
-    if not variant.supported or reference is None:
+    if not variant.supported or right is None:
         return None
-    state = variant.state.after("model", Answer(reference), plan.scene.abstention)
+    state = variant.state.after("model", right, plan.scene.abstention)
     return score_of(_verified(runner, plan, state, bool(mask & bit), meter, 0).said or "")
 
 
-def _fair_verifier(runner: Runner, plan: Plan, meter: Meter) -> Fair | None:
-    """The verifier on the reference answer: which draft the model would give is not known before it has
-    run."""
-    variant, reference = plan.variants[plan.unsound], plan.scene.label.reference
+def _fair_verifier(runner: Runner, plan: Plan, right: Answer | None, meter: Meter) -> Fair | None:
+    """The verifier on a right draft: which one the model would give is not known before it has run."""
+    variant = plan.variants[plan.unsound]
     stage = runner.pipeline.stage("verifier", variant.state.route)
-    if stage is None or reference is None:
+    if stage is None or right is None:
         return None
-    return checked(runner, plan, stage, variant, Answer(reference), meter)
+    return checked(runner, plan, stage, variant, right, meter)
 
 
 def _verified(runner: Runner, plan: Plan, state: State, repaired: bool, meter: Meter, repeat: int) -> State:

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from diagnose.ablate.around import on_route
-from diagnose.core.artifact import Output, Query, Text
+from diagnose.ablate.around import answers, on_route
+from diagnose.core.artifact import Context, Output, Passages, Query, Text
 from diagnose.core.stage import Given, Role, Stage
 from diagnose.repairs import model as model_contract
 from diagnose.repairs import rewriter
@@ -105,7 +105,8 @@ def planned(runner: Runner, query: Query, scene: Scene, meter: Meter, repeat: in
 def _fair_pass(runner: Runner, query: Query, scene: Scene, meter: Meter, repeat: int) -> dict[Role, Fair]:
     """How every stage before the model does on its fair input."""
     roles = runner.pipeline.roles
-    fair, _ = fair_pass(runner, scene, State.start(query), roles[: roles.index("model")], meter, repeat)
+    before = roles[: roles.index("model")]
+    fair, _ = fair_pass(runner, scene, State.start(query), before, meter, repeat, with_model=True)
     return fair
 
 
@@ -117,48 +118,86 @@ def scene_at(runner: Runner, scene: Scene, state: State, meter: Meter, repeat: i
 
 
 def fair_pass(
-    runner: Runner, scene: Scene, state: State, roles: Sequence[Role], meter: Meter, repeat: int
+    runner: Runner,
+    scene: Scene,
+    state: State,
+    roles: Sequence[Role],
+    meter: Meter,
+    repeat: int,
+    with_model: bool = False,
 ) -> tuple[dict[Role, Fair], State]:
     """Each of these stages on its fair input, from a state on, and the state once all are repaired that need
-    it."""
+    it. `with_model` says whether a model may be run to tell that a query misleads it."""
     fair: dict[Role, Fair] = {}
     for i, role in enumerate(roles):
         stage, given = _stage(runner, role, state), state.given()
         around = scene_at(runner, scene, state, meter, repeat)
         own = runner.run(stage, given, meter, repeat)
-        sound = CONTRACTS[role].kept(given, own, around)
+        sound = role in scene.excused or CONTRACTS[role].kept(given, own, around)
         misleads = False
         if role == "rewriter" and sound:
-            misleads = _misleads(runner, around, state, given, own, roles[i + 1 :], meter, repeat)
+            work = Work(runner, meter, repeat)
+            misleads = _misleads(work, around, state, given, own, roles[i + 1 :], with_model)
         fair[role] = Fair(given, own, sound and not misleads, misleads)
         output = own if fair[role].sound else mend_of(role, around, fair[role])(stage, given, own)
         state = state.after(role, output, scene.abstention, repaired=output is not own)
     return fair, state
 
 
+@dataclass(frozen=True)
+class Work:
+    """What runs stages in one repeat, and what counts that."""
+
+    runner: Runner
+    meter: Meter
+    repeat: int
+
+    def fair(self, scene: Scene, state: State, roles: Sequence[Role]) -> tuple[dict[Role, Fair], State]:
+        """The fair pass from a state on."""
+        return fair_pass(self.runner, scene, state, roles, self.meter, self.repeat)
+
+    def answers(self, scene: Scene, state: State) -> bool:
+        """Whether the model answers rightly in a state."""
+        model = _stage(self.runner, "model", state)
+        return answers(self.runner, model, state.given(), scene, self.meter, self.repeat)
+
+
 def _misleads(
-    runner: Runner,
+    work: Work,
     scene: Scene,
     state: State,
     given: Given,
     own: Output,
     behind: Sequence[Role],
-    meter: Meter,
-    repeat: int,
+    with_model: bool,
 ) -> bool:
-    """Whether a stage behind breaks its contract with this query and keeps it with the reference query. Looked
-    at only where the query has words of neither: another wording of the same is no fault."""
+    """Whether a stage behind does worse with this query than with the reference query (breaks its contract, or
+    loses the evidence), or (where it may be asked) the model is right with that one only. Looked at only
+    where the query is more than another wording of the same: that is no fault."""
     assert isinstance(own, Text)
-    if not rewriter.foreign(given, own.text, scene):
+    if not rewriter.suspect(given, own.text, scene):
         return False
     reference = Text(rewriter.reference_query(given, scene))
-    with_own, _ = fair_pass(
-        runner, scene, state.after("rewriter", own, scene.abstention), behind, meter, repeat
-    )
-    with_reference, _ = fair_pass(
-        runner, scene, state.after("rewriter", reference, scene.abstention), behind, meter, repeat
-    )
-    return any(with_reference[role].sound and not with_own[role].sound for role in behind)
+    mine, end = work.fair(scene, state.after("rewriter", own, scene.abstention), behind)
+    theirs, other = work.fair(scene, state.after("rewriter", reference, scene.abstention), behind)
+    if any(_harm(mine[role], scene) > _harm(theirs[role], scene) for role in behind):
+        return True
+    return with_model and not work.answers(scene, end) and work.answers(scene, other)
+
+
+def _harm(fair: Fair, scene: Scene) -> int:
+    """How badly a stage does on its fair input: 0 keeps its contract, 1 breaks it, 2 loses the evidence, too."""
+    if fair.sound:
+        return 0
+    evidence = scene.label.evidence
+    match fair.own:
+        case Passages():
+            held = evidence.held(fair.own.passages)
+        case Context():
+            held = evidence.held_in_text(fair.own.text, fair.own.passages)
+        case _:
+            return 1
+    return 1 if evidence.enough(held) else 2
 
 
 def _variants(runner: Runner, states: Mapping[int, State], scene: Scene) -> dict[int, Variant]:

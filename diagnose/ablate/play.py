@@ -13,6 +13,7 @@ from diagnose.core.stage import Stage
 from diagnose.repairs.model import bounded
 from diagnose.repairs.table import CONTRACTS
 from diagnose.replay.run import Meter, Runner, State
+from diagnose.score.content import sentences
 
 ScoreOf = Callable[[str], float]
 """The worth of what is said in the end, 0 to 1."""
@@ -42,7 +43,8 @@ class Table:
 def played(runner: Runner, plan: Plan, score_of: ScoreOf, meter: Meter, repeat: int = 0) -> Table:
     """Run every cell of the plan once and score what comes of it."""
     answers = {v.cell: _answer(runner, v, meter, repeat) for v in plan.variants.values()}
-    verifier = _fair_verifier(runner, plan, answers, meter, repeat)
+    reference = right_draft(runner, plan, meter, repeat)
+    verifier = _fair_verifier(runner, plan, answers, reference, meter, repeat)
     bits = _verifier_masks(plan, verifier)
     plain: dict[int, Ending] = {}
     oracle: dict[int, float] = {}
@@ -50,9 +52,10 @@ def played(runner: Runner, plan: Plan, score_of: ScoreOf, meter: Meter, repeat: 
         for bit in bits:
             state = _ended(runner, plan, variant, answers[variant.cell], bool(bit), meter, repeat)
             plain[mask | bit] = Ending(state, score_of(state.said or ""))
-            oracle[mask | bit] = _oracle(
-                runner, plan, variant, plain[mask | bit], bool(bit), score_of, meter, repeat
-            )
+            oracle[mask | bit] = plain[mask | bit].worth
+            if variant.supported and reference is not None and plain[mask | bit].worth < 1.0:
+                state = _ended(runner, plan, variant, reference, bool(bit), meter, repeat)
+                oracle[mask | bit] = score_of(state.said or "")
     return Table(plain, oracle, verifier)
 
 
@@ -70,21 +73,54 @@ def _verifier_masks(plan: Plan, verifier: Fair | None) -> tuple[int, ...]:
     return (0, verifier_bit(plan))
 
 
+SENTENCES = 3
+"""Sentences of the fair context that are tried as right drafts."""
+
+
+def right_draft(runner: Runner, plan: Plan, meter: Meter, repeat: int = 0) -> Answer | None:
+    """The right draft that the model's repair gives: the reference answer, None where there is none.
+
+    A verifier may insist on a form that references do not have (a sentence, a name in it). Where it blocks the
+    reference on the fair context, the first sentence of that context which is right and passes stands for it.
+    """
+    reference, scene = plan.scene.label.reference, plan.scene
+    if reference is None:
+        return None
+    variant = plan.variants[plan.unsound]
+    stage = runner.pipeline.stage("verifier", variant.state.route)
+    if stage is None or checked(runner, plan, stage, variant, Answer(reference), meter, repeat).sound:
+        return Answer(reference)
+    context = variant.given.context.text if variant.given.context else ""
+    said = [s for s in sentences(context) if scene.right is not None and scene.right(s)][:SENTENCES]
+    passing = (Answer(s) for s in said if _sound(runner, plan, stage, variant, s, meter, repeat))
+    return next(passing, Answer(reference))
+
+
+def _sound(
+    runner: Runner, plan: Plan, stage: Stage, variant: Variant, said: str, meter: Meter, repeat: int
+) -> bool:
+    return checked(runner, plan, stage, variant, Answer(said), meter, repeat).sound
+
+
 def _fair_verifier(
-    runner: Runner, plan: Plan, answers: Mapping[str, Answer], meter: Meter, repeat: int
+    runner: Runner,
+    plan: Plan,
+    answers: Mapping[str, Answer],
+    reference: Answer | None,
+    meter: Meter,
+    repeat: int,
 ) -> Fair | None:
-    """The verifier on fair drafts: the model's own on the fair context where that is right; where it is wrong, the
-    reference answer, and then the wrong draft itself: that is what a model which is not capable gives it. The
-    first draft on which it breaks its contract, else the last."""
+    """The verifier on fair drafts: the model's own on the fair context where that is right; where it is wrong, a
+    right one, and then the wrong draft itself: that is what a model which is not capable gives it. The first
+    draft on which it breaks its contract, else the last."""
     variant = plan.variants[plan.unsound]
     stage = runner.pipeline.stage("verifier", variant.state.route)
     if stage is None:
         return None
     draft = answers[variant.cell]
-    right, reference = plan.scene.right, plan.scene.label.reference
-    drafts = [draft]
+    right, drafts = plan.scene.right, [draft]
     if right is not None and not right(draft.text) and variant.supported and reference is not None:
-        drafts = [Answer(reference), draft]
+        drafts = [reference, draft]
     tested = (checked(runner, plan, stage, variant, one, meter, repeat) for one in drafts)
     found = None
     for found in tested:
@@ -127,23 +163,6 @@ def _verified(
     own = runner.run(stage, given, meter, repeat)
     output = CONTRACTS["verifier"].repair(given, own, plan.scene) if repaired else own
     return state.after("verifier", output, plan.scene.abstention, repaired=output is not own)
-
-
-def _oracle(
-    runner: Runner,
-    plan: Plan,
-    variant: Variant,
-    plain: Ending,
-    repaired: bool,
-    score_of: ScoreOf,
-    meter: Meter,
-    repeat: int,
-) -> float:
-    reference = plan.scene.label.reference
-    if not variant.supported or reference is None or plain.worth >= 1.0:
-        return plain.worth
-    state = _ended(runner, plan, variant, Answer(reference), repaired, meter, repeat)
-    return score_of(state.said or "")
 
 
 def fair_worth(plan: Plan, worths: Mapping[int, float], verifier: Fair | None) -> float:

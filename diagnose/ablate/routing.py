@@ -16,19 +16,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from diagnose.ablate.around import answers
 from diagnose.ablate.plan import Fair, fair_pass, mend_of, scene_at
-from diagnose.core.artifact import Answer, Query, Route
+from diagnose.core.artifact import Query, Route
 from diagnose.core.pipeline import Pipeline
 from diagnose.core.stage import Given, Role, Stage
 from diagnose.repairs import model as model_contract
+from diagnose.repairs import packer
 from diagnose.repairs.contract import Scene
 from diagnose.replay.run import Broken, Meter, Runner, State, advance
-
-TRIES = 3
-"""Runs of a model that is not deterministic on one route; it answers if most of them are right."""
-FIRST_TRY = 2_000_003
-"""The first repeat number of these runs. They are no runs of the game: a route that was chosen for its luck
-has to do as well again."""
 
 
 def cheapest_first(pipeline: Pipeline) -> tuple[str, ...]:
@@ -47,7 +43,8 @@ def routed(runner: Runner, query: Query, scene: Scene, meter: Meter, repeat: int
     assert isinstance(own, Route)
     routes = cheapest_first(runner.pipeline)
     trials = Trials(runner, start, scene, routes, meter, repeat)
-    return replace(scene, routes=routes, route=trials.best(own.route))
+    best = trials.best(own.route)
+    return replace(scene, routes=routes, route=best, excused=trials.excused(best))
 
 
 @dataclass(frozen=True)
@@ -90,8 +87,17 @@ class Trials:
         """Whether the model's draft is right under this route."""
         if route not in self._answers:
             prompt = self.prompt(route)
-            self._answers[route] = prompt is not None and self._right(prompt)
+            self._answers[route] = prompt is not None and answers(
+                self.runner, prompt.stage, prompt.given, self.scene, self.meter, self.repeat
+            )
         return self._answers[route]
+
+    def excused(self, route: str) -> frozenset[Role]:
+        """Stages that break their contract under this route because of it, if it answers all the same."""
+        if not self.answers(route):
+            return frozenset()
+        fair = self._fair_on(route)
+        return frozenset(r for r in fair if not fair[r].sound and not self._own_fault(r, route))
 
     def supported(self, route: str) -> bool:
         """Whether the model gets the evidence under this route."""
@@ -105,19 +111,6 @@ class Trials:
             cheaper = self.routes[: self.routes.index(own)] if own in self.routes else ()
             others = [r for r in others if r in cheaper or not self._same("model", own, r)]
         return [*filter(self.supported, others), *(r for r in others if not self.supported(r))]
-
-    def _right(self, prompt: Prompt) -> bool:
-        right = self.scene.right
-        if right is None:
-            return False
-        steady = self.runner.steady(prompt.stage)
-        repeats = (self.repeat,) if steady else range(FIRST_TRY, FIRST_TRY + TRIES)
-        n = 0
-        for repeat in repeats:
-            answer = self.runner.run(prompt.stage, prompt.given, self.meter, repeat)
-            assert isinstance(answer, Answer)
-            n += right(answer.text)
-        return 2 * n > len(repeats)
 
     def prompt(self, route: str) -> Prompt | None:
         """What the model reads under a route; None for another route than the first asked for whose stage
@@ -148,9 +141,18 @@ class Trials:
 
     def _own_fault(self, role: Role, route: str) -> bool:
         """Whether a stage breaks its contract under this route, and not because of it."""
-        if self._fair_on(route)[role].sound:
+        fair = self._fair_on(route)[role]
+        if fair.sound:
             return False
+        if role == "packer" and self._fits(fair, route):
+            return True
         return not any(self._kept(role, other) for other in self.routes if not self._same(role, route, other))
+
+    def _fits(self, fair: Fair, route: str) -> bool:
+        """Whether the evidence would fit the packer's budget under this route: then that does not starve it."""
+        around = scene_at(self.runner, self.scene, self._on(route), self.meter, self.repeat)
+        known = around.budget_tokens is not None and around.count_tokens is not None
+        return known and not packer.cannot_fit(fair.given, around)
 
     def _kept(self, role: Role, route: str) -> bool:
         try:

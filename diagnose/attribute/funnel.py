@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from diagnose.core.artifact import Answer, Context, Decision, Output, Passages
 from diagnose.core.blame import FunnelStep
@@ -32,24 +32,34 @@ def evidence_in(output: Output, label: Label | None, passed: bool | None) -> boo
 
 
 def funnel_of(
-    outputs: Iterable[tuple[Role, Output]], label: Label | None, passed: bool | None
+    outputs: Iterable[tuple[Role, Output]],
+    label: Label | None,
+    passed: bool | None,
+    right: Callable[[str], bool | None] | None = None,
 ) -> tuple[FunnelStep, ...]:
-    """One step per stage that ran, in order; for the last stage that answers, whether the answer was
-    right."""
-    return tuple(FunnelStep(role, evidence_in(output, label, passed)) for role, output in outputs)
+    """One step per stage that ran, in order; for the last stage that answers, whether the answer was right. A draft
+    that a verifier blocked is judged by `right`, and unknown without it."""
+    steps = list(outputs)
+    blocked = any(isinstance(output, Decision) and not output.accept for _, output in steps)
+
+    def evidence(output: Output) -> bool | None:
+        if blocked and isinstance(output, Answer):
+            return right(output.text) if right is not None else None
+        return evidence_in(output, label, passed)
+
+    return tuple(FunnelStep(role, evidence(output)) for role, output in steps)
 
 
 def lost_at(funnel: Sequence[FunnelStep]) -> Role | None:
     """The first stage at which the evidence went in and did not come out.
 
-    None where that cannot be told: of a wrong answer where nobody knows whether the evidence was there
-    before it.
+    None where that cannot be told: of a wrong answer where nobody knows whether what it was made of was right.
     """
-    seen = False
+    before: bool | None = None
     for step in funnel:
         if step.evidence is False:
-            return step.role if seen or step.role not in ANSWERING else None
-        seen = seen or step.evidence is True
+            return step.role if before or step.role not in ANSWERING else None
+        before = step.evidence
     return None
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diagnose.attribute import shapley
-from diagnose.attribute.verdict import TIE
+from diagnose.attribute.verdict import SAYS_WHAT, TIE
 from diagnose.core.stage import Role
 
 Floats = NDArray[np.float64]
@@ -38,6 +38,9 @@ def judge_of(roles: tuple[Role, ...], lost: Role | None) -> Callable[[Floats], N
         nudges[roles.index("model")] -= NEAR
     if lost in roles and lost != "model":
         nudges[roles.index(lost)] += SUBSTITUTES
+        # What a stage loses with a query that a stage before it spoiled is that stage's; in a tie it is ahead.
+        for role in (r for r in SAYS_WHAT if r in roles and roles.index(r) < roles.index(lost)):
+            nudges[roles.index(role)] += SUBSTITUTES
 
     def judge(worth: Floats) -> NDArray[np.int64]:
         codes: NDArray[np.int64] = (shapley.shares(worth) + nudges).argmax(axis=1).astype(np.int64)

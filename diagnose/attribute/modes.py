@@ -146,7 +146,7 @@ def _rewriter(given: Given, own: Output, scene: Scene) -> str:
     has, asked = content_words(own.text), content_words(given.conversation.text)
     owed = content_words(rewriter.reference_query(given, scene)) - asked
     gained, foreign = has - asked, rewriter.foreign(given, own.text, scene)
-    if len(asked - has) > len(asked) * MAY_GO:
+    if len(asked - has) > len(asked) * rewriter.MAY_GO:
         return "drifted"
     if foreign and owed <= has:
         return "intruding"
@@ -155,10 +155,6 @@ def _rewriter(given: Given, own: Output, scene: Scene) -> str:
     if foreign:
         return "intruding" if not owed else "drifted"
     return "dropped-context" if given.conversation.history else "drifted"
-
-
-MAY_GO = 0.2
-"""Part of the user's own content words that a rewriter may leave out without having drifted."""
 
 
 def _from_history(foreign: frozenset[str], given: Given) -> bool:

@@ -1,12 +1,14 @@
 """Topics of a log's questions, found by clustering their words, as cohorts that nobody has tagged.
 
 Questions become TF-IDF vectors of unit length, and k-means groups them; the number of topics is the one with the
-largest mean silhouette (Rousseeuw 1987) among `FEWEST_TOPICS` to `MOST_TOPICS`. A topic is named by the words that its
-questions use most, compared with the others. What is too small to say anything about is no topic.
+largest mean silhouette (Rousseeuw 1987) among `FEWEST_TOPICS` to `MOST_TOPICS`. Any questions fall into some groups, so
+these must be clearly better than the groups of the same words dealt out to questions at random. A topic is named by
+the words that its questions use most, compared with the others. What is too small to say anything about is no topic.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,6 +32,8 @@ FITTED_ON, JUDGED_ON = 5_000, 1_000
 """Questions that topics are fitted on, and that a number of topics is judged on; of more, a seeded sample is."""
 LEAST_SILHOUETTE = 0.01
 """Below this the groups are no groups: the questions are as near to another as to their own."""
+NULLS, BEYOND = 8, 4.0
+"""Words dealt out anew so many times, and by how many standard deviations real groups must beat those."""
 WORD = r"(?u)\b[^\W\d_]\w{1,19}\b"
 """A word: two to twenty characters, the first a letter."""
 
@@ -94,11 +98,32 @@ def _labels(vectors: Any, seed: int) -> NDArray[np.int64] | None:
     with threadpool_limits(limits=1):
         found = [_grouping(fitted, judged, k, seed) for k in range(FEWEST_TOPICS, most + 1)]
         best = max(found, key=lambda item: item[0], default=None)
-        if best is None or best[0] < LEAST_SILHOUETTE:
+        if (
+            best is None
+            or best[0] < LEAST_SILHOUETTE
+            or best[0] <= _by_chance(judged, best[1].n_clusters, rng)
+        ):
             return None
         labels = np.full(vectors.shape[0], -1, dtype=np.int64)
         labels[worded] = best[1].predict(vectors[worded])
     return labels
+
+
+def _by_chance(judged: Any, k: int, rng: np.random.Generator) -> float:
+    """The silhouette that `k` groups of these words hardly ever exceed where questions mix them at random: every word
+    keeps its weights and loses its questions."""
+    from sklearn.preprocessing import normalize
+
+    found = []
+    for _ in range(NULLS):
+        columns = judged.tocsc(copy=True)
+        for start, end in itertools.pairwise(columns.indptr):
+            columns.indices[start:end] = rng.choice(columns.shape[0], end - start, replace=False)
+        columns.has_sorted_indices = False
+        dealt = normalize(columns.tocsr())
+        dealt = dealt[np.flatnonzero(np.diff(dealt.indptr))]
+        found.append(_grouping(dealt, dealt, k, int(rng.integers(2**31)))[0])
+    return float(np.mean(found) + BEYOND * np.std(found))
 
 
 def _grouping(fitted: Any, judged: Any, k: int, seed: int) -> tuple[float, Any]:

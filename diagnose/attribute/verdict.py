@@ -17,6 +17,10 @@ TIE = 1e-9
 """Shares closer than this are equal: rounding of the sums, nothing more."""
 
 
+SAYS_WHAT: tuple[Role, ...] = ("router", "rewriter")
+"""Stages that say what is to be done: no evidence goes through them, so the funnel cannot show where they fail."""
+
+
 @dataclass(frozen=True)
 class Facts:
     """What is known of a trace beside its game.
@@ -88,14 +92,17 @@ def convicted(shares: Mapping[Role, float], funnel: Sequence[FunnelStep]) -> Rol
     """The stage with the largest share.
 
     On a tie the model yields to every other stage: its tie means that the actual model answered as soon as
-    that stage kept its contract. Among the rest it is the stage at which the evidence went in and did not
-    come out, else the earliest.
+    that stage kept its contract. Among the rest a stage that passes no evidence on comes first (`SAYS_WHAT`):
+    what a stage behind it loses, it loses with that query. Else it is the stage at which the evidence went in
+    and did not come out, else the earliest.
     """
     top = max(shares.values())
     tied = [role for role, share in shares.items() if top - share <= TIE]
     others = [role for role in tied if role != "model"]
     if not others:
         return "model"
+    if others[0] in SAYS_WHAT:
+        return others[0]
     lost = lost_at(funnel)
     return lost if lost in others else others[0]
 

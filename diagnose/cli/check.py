@@ -49,6 +49,8 @@ def _print(summary: LogSummary) -> None:
         out.print(visible(text), markup=False, style=style, soft_wrap=True)
 
     line(f"{summary.source}: {summary.n_traces} traces of {summary.n_lines} lines", "bold")
+    if summary.formats:
+        line("read     " + ", ".join(f"{name} {n}" for name, n in summary.formats.items()))
     line(f"level    {summary.claim}")
     for pipeline, n in list(summary.pipelines.items())[:5]:
         line(f"steps    {pipeline or 'none'}: {n}")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
 from diagnose.cli.session import SHOWN, Debug, Json, Quiet, Strict, guarded, say
@@ -67,6 +69,29 @@ def convert(
 
     Example: diagnose convert answers.csv --map query=question,answer=said --gold labels.jsonl -o traces.jsonl
     """
+    if json and output == "-":
+        raise UsageError("--json writes the account to stdout: say where the traces go with  -o FILE")
+    wanted = _Wanted(sources, format, map, gold, corpus, project)
+    summary, written = _converted(wanted, output, strict, quiet)
+    if json:
+        sys.stdout.buffer.write(msgspec.json.encode(summary) + b"\n")
+    elif not quiet:
+        _say(summary, output)
+    if not written:
+        raise BadInput("no trace could be made of this log: see above for what was left out and why")
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    sources: list[str]
+    format: str
+    map: list[str] | None
+    gold: Path | None
+    corpus: Path | None
+    project: str | None
+
+
+def _converted(wanted: _Wanted, output: str, strict: bool, quiet: bool) -> tuple[AccountSummary, int]:
     from diagnose.stages.corpus import read_corpus
     from diagnose.traces.account import Account
     from diagnose.traces.columns import parse_mapping
@@ -74,28 +99,18 @@ def convert(
     from diagnose.traces.read import read_log
     from diagnose.traces.to_jsonl import write_jsonl
 
-    if json and output == "-":
-        raise UsageError("--json writes the account to stdout: say where the traces go with  -o FILE")
     account = Account()
     found = read_log(
-        list(sources),
-        format=format,
-        mapping=parse_mapping(map) if map else None,
-        gold=read_labels(gold) if gold else None,
-        corpus=read_corpus(corpus) if corpus else None,
-        project=project,
+        wanted.sources,
+        format=wanted.format,
+        mapping=parse_mapping(wanted.map) if wanted.map else None,
+        gold=read_labels(wanted.gold) if wanted.gold else None,
+        corpus=read_corpus(wanted.corpus) if wanted.corpus else None,
+        project=wanted.project,
         account=account,
     )
     written = write_jsonl(output, _kept(found, strict, quiet))
-    summary = account.summary()
-    if json:
-        import msgspec
-
-        sys.stdout.buffer.write(msgspec.json.encode(summary) + b"\n")
-    elif not quiet:
-        _say(summary, output)
-    if not written:
-        raise BadInput("no trace could be made of this log: see above for what was left out and why")
+    return account.summary(), written
 
 
 def _kept(found: Iterator[Trace | Problem], strict: bool, quiet: bool) -> Iterator[Trace]:

@@ -13,7 +13,7 @@ import msgspec
 from diagnose.cli.session import SHOWN, memo_path, say
 from diagnose.core.pipeline import ABSTENTION, Pipeline, ScoreSettings
 from diagnose.core.trace import Trace
-from diagnose.errors import BadInput
+from diagnose.errors import BadInput, visible
 from diagnose.replay.memo import opened
 from diagnose.replay.run import Runner
 from diagnose.score.table import Scorer
@@ -49,11 +49,25 @@ def _without_folder(problem: Problem) -> Problem:
     return msgspec.structs.replace(problem, source=PurePath(problem.source).name)
 
 
-def traces_of(path: Path, strict: bool, quiet: bool) -> tuple[list[Trace], tuple[str, ...]]:
-    """The traces of a log."""
-    from diagnose.traces.from_jsonl import read_traces
+def traces_of(
+    path: Path, strict: bool, quiet: bool, gold: Path | None = None
+) -> tuple[list[Trace], tuple[str, ...]]:
+    """The traces of a log, whichever tool wrote it, with the labels of `gold` joined to them."""
+    from diagnose.traces.account import Account
+    from diagnose.traces.labels import read_labels
+    from diagnose.traces.read import read_log
 
-    return kept(read_traces(str(path) if str(path) == "-" else path), strict, quiet, "trace")
+    account = Account()
+    labels = read_labels(gold) if gold else None
+    found = kept(read_log(path, gold=labels, account=account), strict, quiet, "trace")
+    summary = account.summary()
+    if set(summary.formats) - {"diagnose"}:
+        formats = ", ".join(f"{name} {n}" for name, n in summary.formats.items())
+        stages = ", ".join(f"{role} {n}" for role, n in summary.stages.items()) or "none"
+        say(
+            f"{visible(path.name)}: read {formats}; stages {stages}; `diagnose convert` lists the rest", quiet
+        )
+    return found
 
 
 def pipeline_of(path: Path, traces: Sequence[Trace] | None = None) -> Pipeline:

@@ -5,15 +5,23 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from diagnose.cli.session import paper, say
 from diagnose.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from diagnose.core.blame import Blame
+    from diagnose.core.game import Game
+    from diagnose.core.replay import Case
     from diagnose.core.report import Report
     from diagnose.core.trust import Trust
     from diagnose.flow import Found
+    from diagnose.traces.lines import Problem
+
+T = TypeVar("T")
 
 REPORT, BLAME, GAMES, REPLAYS, MARKDOWN, PAGE, OUTCOMES = (
     "report.json",
@@ -42,7 +50,6 @@ def write_folder(folder: Path, report: Report, found: Found) -> None:
     """Write every file of a report; `report.json` comes last, so that a folder that has it is whole."""
     from diagnose.flow.outcomes import outcomes_of
     from diagnose.report.to_json import json_report
-    from diagnose.report.to_markdown import markdown_report
     from diagnose.traces.to_jsonl import write_jsonl
 
     ready_folder(folder)
@@ -51,15 +58,30 @@ def write_folder(folder: Path, report: Report, found: Found) -> None:
     write_jsonl(folder / BLAME, found.blames)
     write_jsonl(folder / REPLAYS, found.cases)
     write_jsonl(folder / OUTCOMES, outcomes_of(found, report.provenance.pass_mark))
-    write_bytes(folder / MARKDOWN, markdown_report(report).encode())
+    write_pages(folder, report, found.blames, found.games, found.cases)
     write_bytes(folder / REPORT, json_report(report))
 
 
-def write_bytes(path: Path, body: bytes) -> None:
+def write_pages(
+    folder: Path, report: Report, blames: Sequence[Blame], games: Iterable[Game], cases: Iterable[Case]
+) -> None:
+    """Write what people read of a report: Markdown and the HTML page."""
+    from diagnose.cli.catalogue import entries
+    from diagnose.report.to_html import html_report_parts
+    from diagnose.report.to_markdown import markdown_report
+
+    write_bytes(folder / MARKDOWN, markdown_report(report).encode())
+    shown = f"reports/{folder.name}"
+    parts = html_report_parts(report, blames, games, cases, entries(), folder=shown)
+    write_bytes(folder / PAGE, *(part.encode() for part in parts))
+
+
+def write_bytes(path: Path, *parts: bytes) -> None:
     """Write a file whole or not at all."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        temporary.write_bytes(body)
+        with temporary.open("wb") as file:
+            file.writelines(parts)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -75,7 +97,7 @@ def print_report(report: Report, folder: Path, json: bool, quiet: bool) -> None:
         sys.stdout.buffer.flush()
     elif not quiet:
         text_report(report, paper())
-    say(f"written to {folder}/ ({REPORT}, {MARKDOWN}, {BLAME}, {GAMES}, {REPLAYS})", quiet)
+    say(f"written to {folder}/ ({PAGE}, {REPORT}, {MARKDOWN}, {BLAME}, {GAMES}, {REPLAYS})", quiet)
 
 
 def attach_trust(folder: Path, trust: Trust) -> None:
@@ -83,8 +105,26 @@ def attach_trust(folder: Path, trust: Trust) -> None:
     import msgspec
 
     from diagnose.report.to_json import json_report, read_report
-    from diagnose.report.to_markdown import markdown_report
 
     report = msgspec.structs.replace(read_report(folder), trust=trust)
-    write_bytes(folder / MARKDOWN, markdown_report(report).encode())
+    write_pages(folder, report, *rows_of(folder))
     write_bytes(folder / REPORT, json_report(report))
+
+
+def rows_of(folder: Path) -> tuple[list[Blame], Iterable[Game], Iterable[Case]]:
+    """What a report folder holds of each failure; lines that are broken are passed over."""
+    from diagnose.core.blame import Blame
+    from diagnose.core.game import Game
+    from diagnose.core.replay import Case
+    from diagnose.traces.saved import read_blames, read_cases, read_games
+
+    def rows(name: str, read: Callable[[Path], Iterable[T | Problem]], kind: type[T]) -> Iterator[T]:
+        path = folder / name
+        if path.is_file() and path.stat().st_size:
+            yield from (item for item in read(path) if isinstance(item, kind))
+
+    return (
+        list(rows(BLAME, read_blames, Blame)),
+        rows(GAMES, read_games, Game),
+        rows(REPLAYS, read_cases, Case),
+    )

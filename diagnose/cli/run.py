@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from diagnose.cli.annotate import tell
 from diagnose.cli.session import (
     Debug,
     Json,
@@ -59,6 +60,10 @@ def run(
     traces: Annotated[Path, typer.Argument(help="A trace log; - for stdin.")],
     pipeline: PipelineFile = None,
     output: OutFolder = Path("reports/latest"),
+    gold: Annotated[
+        Path | None,
+        typer.Option(help="Labels to join by id or by question: JSON lines, CSV, Parquet, data set."),
+    ] = None,
     metric: Metric = None,
     pass_mark: PassMark = None,
     alpha: Alpha = 0.01,
@@ -67,6 +72,10 @@ def run(
     fidelity_floor: FidelityFloor = 0.8,
     passing: Passing = 0,
     probe: Probe = True,
+    annotate: Annotated[
+        str | None,
+        typer.Option(help="Write the verdicts back, too: the URL of a Phoenix or MLflow server, or a file."),
+    ] = None,
     seed: Seed = 0,
     strict: Strict = False,
     no_memo: NoMemo = False,
@@ -85,7 +94,7 @@ def run(
     from diagnose.cli.opened import pipeline_of, runner_of, scorer_of, traces_of
     from diagnose.cli.outputs import print_report, ready_folder, write_folder
 
-    log, problems = traces_of(traces, strict, quiet)
+    log, problems = traces_of(traces, strict, quiet, gold)
     loaded = pipeline_of(pipeline, log) if pipeline else None
     scorer = scorer_of(loaded, metric, pass_mark)
     if not any(trace.steps for trace in log) and not any(trace.outcome for trace in log):
@@ -105,6 +114,10 @@ def run(
     write_folder(output, report, found)
     print_report(report, output, json, quiet)
     _say_work(found, report, quiet)
+    if annotate is not None:
+        from diagnose.traces.annotate import annotate as written
+
+        tell(written(annotate, found.blames), quiet)
     _refuse_failed_stages(found, strict, quiet)
     if loaded is not None and found.blames and not report.ranking:
         _refuse_silence(report)

@@ -85,6 +85,7 @@ class Stage:
     whenever its outputs might. `seeded` says whether the callable takes a seed. `settings` are
     the keys of its table in the pipeline file (plus defaults the built-in fills in). `count_tokens` is the
     tokenizer it measures text with and `window_tokens` the longest context it takes, where it has them.
+    `takes` names the arguments it asks for, where these are not just its role's.
     """
 
     role: Role
@@ -97,3 +98,10 @@ class Stage:
     count_tokens: Callable[[str], int] | None = None
     window_tokens: int | None = None
     run_batch: Callable[[Sequence[Given]], list[Output]] | None = None
+    takes: tuple[str, ...] | None = None
+
+    @property
+    def taken(self) -> tuple[str, ...]:
+        """The fields of `Given` that its output may depend on: those of its role, and those it asks for by name."""
+        asked = self.takes or ()
+        return (*TAKES[self.role], *(name for name in asked if name not in TAKES[self.role]))

@@ -24,11 +24,12 @@ from diagnose.score.table import Scorer
 
 @dataclass(frozen=True)
 class Failing:
-    """A failing trace with its label (None where there is nothing to judge a replay by)."""
+    """A failing trace with its label (None where there is nothing to judge a replay by; `known` is it then, if any)."""
 
     item: Scored
     label: Label | None
     scorer: Scorer
+    known: Label | None = None
 
     def worth(self, answer: str) -> float:
         """The score of a replayed answer: always the metric's."""
@@ -47,12 +48,13 @@ class Failing:
 def failing_of(item: Scored, library: Library, scorer: Scorer) -> Failing:
     """The failing trace with its label looked up; a label that the metric cannot score by is none."""
     trace = item.trace
-    label = label_of(trace.gold, trace.query, library, scorer.abstention)
-    if label is not None and (
-        label.reference is None or scorer.score(label.reference, label.gold).value is None
+    known = label_of(trace.gold, trace.query, library, scorer.abstention)
+    label = known
+    if known is not None and (
+        known.reference is None or scorer.score(known.reference, known.gold).value is None
     ):
         label = None
-    return Failing(item, label, scorer)
+    return Failing(item, label, scorer, known)
 
 
 def finding_of(one: Failing, fair_score: float | None) -> tuple[Finding | None, str | None]:
@@ -94,7 +96,7 @@ def facts_of(
         if not seen.sound and scene is not None and (mode := mode_of(role, seen.given, seen.own, scene))
     }
     return Facts(
-        funnel=funnel_of(outputs, one.label, passed),
+        funnel=funnel_of(outputs, one.label, passed, one.right if one.label is not None else None),
         finding=finding,
         evidence=evidence,
         passed_again=passed,

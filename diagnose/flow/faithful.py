@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from diagnose.core.artifact import Context, Passages
 from diagnose.core.pipeline import Pipeline
+from diagnose.core.stage import Role
 from diagnose.core.trace import Trace
 from diagnose.errors import Unfaithful
 from diagnose.flow.found import Scored
@@ -27,7 +28,17 @@ def checked_fidelity(traces: Sequence[Trace], runner: Runner) -> tuple[Compared,
         if (one := _compared(trace, runner)) is not None:
             found.append(one)
             runner.unsteady |= {role for role, match in one.matches.items() if match == "unstable"}
-    return tuple(found)
+    return tuple(_without_chance(one, runner.unsteady) for one in found)
+
+
+def _without_chance(one: Compared, unsteady: Set[Role]) -> Compared:
+    """Of a stage that was seen to disagree with itself, two replays that agree say nothing: it has not drifted."""
+    return Compared(
+        {
+            role: "unstable" if match == "drifted" and role in unsteady else match
+            for role, match in one.matches.items()
+        }
+    )
 
 
 def _compared(trace: Trace, runner: Runner) -> Compared | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from diagnose.attribute.detectors import detected
 from diagnose.attribute.funnel import evidence_in, funnel_of, lost_at
@@ -89,19 +89,34 @@ def logged_case(item: Scored, label: Label | None) -> Case:
     )
 
 
-def unreplayed(item: Scored, label: Label | None, scorer: Scorer) -> Blame:
-    """The blame of a failure that is not replayed: its funnel, and why nobody is convicted."""
+UNSCORABLE = "the label has no answer that a replayed one could be scored by: add gold.answers"
+
+
+def unreplayed(item: Scored, label: Label | None, scorer: Scorer, asked: bool = False) -> Blame:
+    """The blame of a failure that is not replayed: its funnel, and why nobody is convicted. `asked` says that a
+    replay was wanted, and that the label is not enough for one."""
     outputs = [(step.role, step.output) for step in item.trace.steps]
     why = lenient(item, scorer)
     facts = Facts(
         level="observed" if label is not None else "unlabelled",
-        funnel=(funnel := funnel_of(outputs, label, passed=False)),
+        funnel=(funnel := funnel_of(outputs, label, passed=False, right=_right(item, scorer))),
         finding="scorer" if why else None,
         evidence=why or _seen(item.trace, lost_at(funnel), scorer),
         tags=item.trace.tags,
     )
-    reason: Reason = "observed-only" if label is not None else "no-label"
-    return without_game(item.trace.trace_id, Undecided(reason, WHY[reason]), facts)
+    reason: Reason = "observed-only" if label is not None and not asked else "no-label"
+    detail = UNSCORABLE if label is not None and asked else WHY[reason]
+    return without_game(item.trace.trace_id, Undecided(reason, detail), facts)
+
+
+def _right(item: Scored, scorer: Scorer) -> Callable[[str], bool | None]:
+    """Whether a draft of this trace is right, None where that cannot be told."""
+
+    def right(draft: str) -> bool | None:
+        score = scorer.score(draft, item.trace.gold).value if item.trace.gold is not None else None
+        return None if score is None else scorer.passes(score)
+
+    return right
 
 
 def _seen(trace: Trace, lost: Role | None, scorer: Scorer) -> str | None:

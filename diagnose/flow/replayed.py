@@ -21,7 +21,7 @@ from diagnose.core.trace import Trace
 from diagnose.flow.failing import Failing, case_of, evidence_of, facts_of, failing_of
 from diagnose.flow.faithful import checked_fidelity, fragile_of, refuse_unfaithful
 from diagnose.flow.found import Found, Progress, Scored, silent
-from diagnose.flow.logged import WHY, failed, scored, unreplayed
+from diagnose.flow.logged import WHY, failed, logged_case, scored, unreplayed
 from diagnose.flow.sampled import sampled
 from diagnose.replay.run import Broken, Meter, Runner
 from diagnose.score.label import Library
@@ -119,13 +119,15 @@ def _once(
 
 def _diagnosed(one: Failing, runner: Runner, settings: Settings) -> _Done:
     if one.label is None:
-        return _Done(unreplayed(one.item, None, one.scorer))
+        blame = unreplayed(one.item, one.known, one.scorer, asked=True)
+        return _Done(blame, case=logged_case(one.item, one.known))
     trial = tried(runner, one.item.trace, one.label, one.worth, one.scorer.pass_mark)
     scene = trial.plan.scene if trial.plan else None
     passed = trial.table is not None and one.scorer.passes(trial.table.plain[0].worth)
     facts = facts_of(one, trial.unchanged, trial.fair, scene, trial.fair_score, passed, trial.runs)
     if trial.game is None:
-        return _Done(without_game(one.item.trace.trace_id, not_replayable(trial.failure), facts), trial)
+        blame = without_game(one.item.trace.trace_id, not_replayable(trial.failure), facts)
+        return _Done(blame, trial, logged_case(one.item, one.label))
     blame = blamed(trial.game, one.scorer.pass_mark, facts)
     if settings.probe and blame.verdict == "model" and blame.mode in PROBED and trial.plan is not None:
         blame = probed_blame(blame, runner, trial.plan, settings.seed)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from diagnose.attribute.cohorts import find_cohorts
 from diagnose.attribute.detectors import counted
 from diagnose.attribute.gains import Log
 from diagnose.attribute.summarise import summarise
+from diagnose.attribute.topics import TAG, find_topics
 from diagnose.attribute.verdict import Facts, blamed
 from diagnose.core.game import Game
 from diagnose.core.pipeline import Pipeline
@@ -43,7 +44,7 @@ def reported(
     log = Log(len(traces), build.score_of(scores), clusters=_clusters(traces))
     summary = summarise(found.games, found.blames, log, seed)
     roles = build.roles_of(traces, pipeline)
-    cohorts = find_cohorts(found.blames, {t.trace_id: t.tags for t in traces}, roles, seed)
+    cohorts = find_cohorts(found.blames, _tags(traces, seed), roles, seed)
     unscored = len(traces) - len(scores)
     notes = (
         [f"{unscored} traces have no score and no usable label: they count as traces only"]
@@ -83,6 +84,14 @@ def reported(
             *cohorts.notes,
         ),
     )
+
+
+def _tags(traces: Sequence[Trace], seed: int) -> dict[str, Mapping[str, str]]:
+    """The tags of each trace, with the topic of its question where the log's questions fall into topics."""
+    topics = find_topics({t.trace_id: t.query.text for t in traces}, seed).of
+    return {
+        t.trace_id: {TAG: topics[t.trace_id], **t.tags} if t.trace_id in topics else t.tags for t in traces
+    }
 
 
 def _same_outcome(found: Found) -> float | None:

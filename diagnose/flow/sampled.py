@@ -23,7 +23,7 @@ from diagnose.core.replay import Case, Ran, Replay
 from diagnose.core.stage import Role
 from diagnose.flow.failing import Failing, case_of, evidence_of, facts_of
 from diagnose.flow.found import Found, Progress, Scored
-from diagnose.flow.logged import unreplayed
+from diagnose.flow.logged import logged_case, unreplayed
 from diagnose.replay.fidelity import same
 from diagnose.replay.run import Broken, Meter, Runner
 from diagnose.score.evidence import evidence_of as gold_of
@@ -197,14 +197,18 @@ def _concluded(trial: _Trial, effort: Effort, scorer: Scorer) -> tuple[Blame, Ga
     """The blame of a trace from its expected game and the odds of its verdicts."""
     one, trace_id = trial.one, trial.one.item.trace.trace_id
     if one.label is None:
-        return unreplayed(one.item, None, scorer), None, None
+        return unreplayed(one.item, one.known, scorer, asked=True), None, logged_case(one.item, one.known)
     broken = trial.broken or (trial.way.broken if trial.way else None)
     way = trial.way
     if broken is not None or way is None or way.leaning is None:
         facts = facts_of(one, None, {}, None, None, False, trial.meter.runs)
         reason = broken.failure if broken else None
         detail = f"{reason.role}: {reason.reason}" if reason else "a stage could not be replayed"
-        return without_game(trace_id, Undecided("not-replayable", detail), facts), None, None
+        return (
+            without_game(trace_id, Undecided("not-replayable", detail), facts),
+            None,
+            logged_case(one.item, one.label),
+        )
     cells, leaning, roles = way.cells, way.leaning, way.cells.plan.roles
     game = Game(
         trace_id, roles, dict(zip(keys(roles), leaning.worth.tolist(), strict=True)), trial.meter.runs

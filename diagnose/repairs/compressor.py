@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from diagnose.core.artifact import Output, Passage, Passages
 from diagnose.core.stage import Given
 from diagnose.repairs.contract import Scene
@@ -17,23 +19,40 @@ def kept(given: Given, own: Output, scene: Scene) -> bool:
     of that evidence was changed."""
     assert isinstance(own, Passages)
     evidence = scene.label.evidence
-    whole = scene.label.satisfied(evidence.held(own.passages), evidence.held(given.passages))
+    left = _readable(given, own.passages)
+    whole = scene.label.satisfied(evidence.held(left), evidence.held(given.passages))
     return whole and changed(given, own.passages, scene) is None
 
 
 def repair(given: Given, own: Output, scene: Scene) -> Output:
-    """The original wording for gold passages (put back in their place where dropped), for the others its
-    own."""
+    """The original wording of the evidence for gold passages (put back in their place where dropped), for the
+    others its own.
+
+    Of a gold passage come back the sentences that carry the evidence, beside those that it kept as they were; all
+    of it where that is not enough. A whole passage in place of a shortened one may no longer fit the packer's
+    budget, and the packer would be blamed for that.
+    """
     assert isinstance(own, Passages)
     if kept(given, own, scene):
         return own
     marks = scene.label.evidence.bearing(given.passages)
-    gold = {p.id: p for p, mark in zip(given.passages, marks, strict=True) if mark}
+    texts = {p.id: p.text for p in own.passages}
+    gold = {
+        p.id: _restored(p, texts.get(p.id, ""), scene)
+        for p, mark in zip(given.passages, marks, strict=True)
+        if mark
+    }
     restored = [gold.get(p.id, p) for p in own.passages]
     for rank, passage in enumerate(given.passages):
         if passage.id in gold and all(p.id != passage.id for p in restored):
-            restored.insert(_place(rank, restored, given), passage)
+            restored.insert(_place(rank, restored, given), gold[passage.id])
     return Passages(tuple(restored))
+
+
+def _readable(given: Given, compressed: Sequence[Passage]) -> tuple[Passage, ...]:
+    """The passages without those of whose text nothing is left: where no text is known, an id stands for it."""
+    had = {p.id for p in given.passages if p.text}
+    return tuple(p for p in compressed if p.text or p.id not in had)
 
 
 def changed(given: Given, compressed: Sequence[Passage], scene: Scene) -> Change | None:
@@ -47,6 +66,15 @@ def changed(given: Given, compressed: Sequence[Passage], scene: Scene) -> Change
         if (change := distortion(_evidence_in(passage, scene), shorter, passage.text)) is not None:
             return change
     return None
+
+
+def _restored(passage: Passage, kept_text: str, scene: Scene) -> Passage:
+    """A gold passage as short as it was made, with its evidence in it."""
+    evidence = scene.label.evidence
+    needed = {*sentences(_evidence_in(passage, scene)), *sentences(kept_text)}
+    text = " ".join(s for s in sentences(passage.text) if s in needed)
+    shorter = msgspec.structs.replace(passage, text=text)
+    return shorter if text and evidence.held([shorter]) >= evidence.held([passage]) else passage
 
 
 def _evidence_in(passage: Passage, scene: Scene) -> str:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from diagnose.core.artifact import Output, Passage
 from diagnose.core.pipeline import Corpus
-from diagnose.core.stage import Given
+from diagnose.core.stage import Given, Role
 from diagnose.score.label import Label
 
 
@@ -20,7 +20,8 @@ class Scene:
     `right` judges an answer by the scorer, `worth` is its score (0 to 1). `budget_tokens` is the packer's
     declared budget, `window_tokens` the longest context the model takes, None where unknown;
     `count_tokens` measures both. `corpus` is what the retriever searches. `routes` are the declared routes
-    from cheapest to dearest and `route` the one that a working router takes, None without a router.
+    from cheapest to dearest and `route` the one that a working router takes, None without a router; `excused` are
+    stages that this route, which answers, does not let keep their contract (it may retrieve nothing at all).
     """
 
     label: Label
@@ -35,6 +36,7 @@ class Scene:
     corpus: Corpus | None = None
     routes: tuple[str, ...] = ()
     route: str | None = None
+    excused: frozenset[Role] = frozenset()
 
     def worth_of(self, answer: str) -> float:
         """The score of an answer; where only right and wrong are told apart, 1 or 0."""

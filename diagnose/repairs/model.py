@@ -43,4 +43,4 @@ def bounded(worth: float, oracle: float, fair: float) -> float:
     >>> bounded(0.0, 1.0, fair=1.0), bounded(0.0, 1.0, fair=0.0), bounded(0.25, 1.0, fair=0.75)
     (0.0, 1.0, 0.5)
     """
-    return max(worth, min(oracle, worth + 1.0 - fair))
+    return max(worth, min(oracle, worth + (1.0 - fair)))

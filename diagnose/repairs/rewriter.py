@@ -55,6 +55,18 @@ def foreign(given: Given, query: str, scene: Scene) -> frozenset[str]:
     )
 
 
+MAY_GO = 0.2
+"""Part of the reference query's content words that may be missing before a query counts as another one."""
+
+
+def suspect(given: Given, query: str, scene: Scene) -> bool:
+    """Whether this is more than another wording of the reference query: words of neither it nor the user came in, or
+    many of its words are gone. What it does to the stages behind then has to be looked at."""
+    wanted = content_words(reference_query(given, scene))
+    gone = wanted - content_words(query)
+    return bool(foreign(given, query, scene)) or len(gone) > MAY_GO * len(wanted)
+
+
 def _gold_texts(scene: Scene) -> list[str]:
     found = (passage for passages in scene.label.passages for passage in passages)
     return [f"{passage.title or ''} {passage.text}" for passage in found]

@@ -18,7 +18,7 @@ from pathlib import Path
 import msgspec
 
 from diagnose.core.artifact import Output
-from diagnose.core.stage import OUTPUT_TYPES, TAKES, Given, Role, Stage
+from diagnose.core.stage import OUTPUT_TYPES, Given, Role, Stage
 
 VERSION = 1
 IN_MEMORY = 20_000
@@ -33,7 +33,7 @@ def key_of(stage: Stage, given: Given, draw: str | None) -> str:
     without a seed.
     """
     # Any stage may ask for the conversation: one question after two histories is two inputs.
-    taken = (given.conversation, *(getattr(given, name) for name in TAKES[stage.role]))
+    taken = (given.conversation, *(getattr(given, name) for name in stage.taken))
     body = msgspec.json.encode((stage.role, stage.fingerprint, draw, taken))
     return hashlib.sha256(body).hexdigest()
 

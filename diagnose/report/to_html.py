@@ -13,7 +13,7 @@ from diagnose.report import phrases
 from diagnose.report.foreign import flat
 from diagnose.report.html.against import Baseline, against_of, verdicts_before
 from diagnose.report.html.drawing import drawn, policy
-from diagnose.report.html.meaning import addresses, groups_of, modes
+from diagnose.report.html.meaning import anchors, groups_of, modes
 from diagnose.report.html.sections import failures_of, failures_part
 from diagnose.report.html.top import top_of
 from diagnose.report.html.trace_view import Around
@@ -52,7 +52,7 @@ def html_report_parts(
 ) -> Iterator[str]:
     """The page in pieces, in order; `games` and `cases` are read once, so they may come from a file."""
     groups = groups_of(definitions)
-    shared = {"report": report, "known": addresses(groups), "linked": bool(blames)}
+    shared = {"report": report, "known": anchors(groups), "linked": bool(blames)}
     name = flat(report.provenance.pipeline or "", 60) or "blame report"
     yield drawn(
         "head.j2",
@@ -72,6 +72,6 @@ def html_report_parts(
         failures = failures_of(report, blames, around, modes(definitions))
         yield from failures_part(failures, games, cases)
     if baseline is not None:
-        anchors = failures.anchors if failures else {}
-        yield drawn("against.j2", against=against_of(report, baseline), anchors=anchors, known=frozenset())
+        shown = failures.anchors if failures else {}
+        yield drawn("against.j2", against=against_of(report, baseline), anchors=shown, known=frozenset())
     yield drawn("provenance.j2", report=report, groups=groups)

@@ -16,6 +16,10 @@ from diagnose.score.content import sentences
 Change = Literal["number", "negation", "name"]
 ALIKE = 0.5
 """Part of a sentence's content words that another has to have for the one to stand for the other."""
+SAME_FRAME = 0.8
+"""The same of all its words but names and numbers: where those were changed, little else is left to go by."""
+MOST_SENTENCES = 200
+"""Sentences of each text that are compared: all pairs are."""
 LEAST_LETTERS = 4
 """Letters from which a word counts as a content word; numbers do at any length."""
 
@@ -44,10 +48,11 @@ def distortion(original: str, shorter: str, source: str = "") -> Change | None:
     source = source or original
     known_numbers, known_words = set(_NUMBER.findall(source)), set(_WORD.findall(source))
     flat = " ".join(source.split())
-    candidates = sentences(shorter)
-    for sentence in sentences(original):
-        other = _standing_for(sentence, candidates)
-        if other is None or " ".join(other.split()) in flat:
+    candidates = [s for s in sentences(shorter)[:MOST_SENTENCES] if " ".join(s.split()) not in flat]
+    kept = " ".join(shorter.split())
+    for sentence in sentences(original)[:MOST_SENTENCES]:
+        other = None if " ".join(sentence.split()) in kept else _standing_for(sentence, candidates)
+        if other is None:
             continue
         if _swapped(_NUMBER.findall(sentence), _NUMBER.findall(other), known_numbers):
             return "number"
@@ -59,22 +64,35 @@ def distortion(original: str, shorter: str, source: str = "") -> Change | None:
 
 
 def _content(sentence: str) -> set[str]:
+    """Its words of some length and its numbers."""
     words = (word.lower() for word in _WORD.findall(sentence))
     return {word for word in words if len(word) >= LEAST_LETTERS or word.isdigit()}
 
 
+def _frame(sentence: str) -> set[str]:
+    """What is left of it without its names and numbers: short words, too."""
+    names = {name.lower() for name in _NAME.findall(sentence)}
+    words = {word.lower() for word in _WORD.findall(sentence)}
+    return {word for word in words - names if not word.isdigit()}
+
+
 def _standing_for(sentence: str, candidates: list[str]) -> str | None:
     """The candidate that shares most with the sentence, if it is enough of the smaller of the two."""
-    wanted = _content(sentence)
     best, most = None, 0.0
     for candidate in candidates:
-        has = _content(candidate)
-        least = min(len(wanted), len(has))
-        share = len(wanted & has) / least if least else 0.0
         # A stump of a few words stands for nothing: it changed nothing, it only left out.
-        if share > most and least >= 2:
+        share = _share(_content(sentence), _content(candidate), least=2)
+        frame = _share(_frame(sentence), _frame(candidate), least=4)
+        share = max(share, frame if frame >= SAME_FRAME else 0.0)
+        if share > most:
             best, most = candidate, share
     return best if most >= ALIKE else None
+
+
+def _share(wanted: set[str], has: set[str], least: int) -> float:
+    """The part of the smaller set that is in the other; 0 where that is smaller than `least`."""
+    smaller = min(len(wanted), len(has))
+    return len(wanted & has) / smaller if smaller >= least else 0.0
 
 
 def _swapped(wanted: Iterable[str], has: Iterable[str], known: set[str]) -> bool:

@@ -176,8 +176,11 @@ def _located(use: str, site: Site, where: str) -> Callable[..., object]:
 def _made(part: Part, site: Site) -> Callable[..., object]:
     """What the factory returns; or the factory itself, where it is no factory but the stage."""
     given = {**part.settings, **part.offers}
+    if isinstance(part.factory, Held):
+        _refuse(part.settings, part)
     if missing := [name for name in _required(part.factory) if name not in given]:
         if any(name in ARGUMENTS for name in missing):
+            _refuse(part.fitting, part)
             return partial(part.factory, **given)
         if "corpus" in missing:
             raise UsageError(f"{site.file} [pipeline] corpus: missing; {part.use} searches one")
@@ -216,9 +219,16 @@ def _fitted(target: object, part: Part, site: Site) -> object:
         found = attached(part.role, target, part.fitting, before, tuple(r for r in tables if r not in same))
     except UsageError as exc:
         raise UsageError(f"{part.where} {exc}") from exc
-    if found is None and part.fitting:
-        raise UsageError(unknown(part.where, next(iter(part.fitting)), parameters_of(part.factory), "key"))
-    return target if found is None else found
+    if found is None:
+        _refuse(part.fitting, part)
+        return target
+    return found
+
+
+def _refuse(keys: Mapping[str, object], part: Part) -> None:
+    """Raises UsageError for a key that nothing takes."""
+    for key in keys:
+        raise UsageError(unknown(part.where, key, parameters_of(part.factory), "key"))
 
 
 def _required(factory: Callable[..., object]) -> list[str]:

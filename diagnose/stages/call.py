@@ -65,6 +65,7 @@ def as_stage(target: Callable[..., object], identity: Identity, known: Known = N
         count_tokens=getattr(target, "count_tokens", None) or identity.count_tokens,
         window_tokens=window if isinstance(window, int) else None,
         run_batch=_batch(target, identity, known),
+        takes=tuple(dict.fromkeys((*bound.positional, *(name for _, name in bound.keywords)))),
     )
 
 

@@ -89,5 +89,5 @@ def llm_summary(model_stage: Stage, prompt: str = SUMMARY, min_words: AtLeastOne
     passage as its context and `prompt` (with the place {query}) as its question. Passages of fewer than
     `min_words` words stay as they are, and so does one that the model has nothing to say of or makes longer.
     """
-    check_places(prompt, ("query",), (), "prompt")
+    check_places(prompt, ("query",), ("query",), "prompt")
     return LlmSummary(model_stage, prompt, min_words)

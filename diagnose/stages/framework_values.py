@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from diagnose.core.artifact import Passage, Turn
+from diagnose.core.stage import Role
 from diagnose.errors import MissingExtra
 from diagnose.stages.passage import unwrapped
 
@@ -22,6 +23,15 @@ FILE_KEYS = ("doc_uri", "source", "source_id", "file_path", "path", "url", "uri"
 gives the ids that the log has."""
 EXCLUDED = "excluded_llm_metadata_keys"
 SCORES = ("relevance_score", "score")
+WRAPPED: Mapping[Role, tuple[str, ...]] = {
+    "retriever": ("documents", "source_documents", "nodes"),
+    "ranker": ("documents", "nodes"),
+    "compressor": ("documents", "nodes"),
+    "packer": ("prompt", "context"),
+    "model": ("replies", "answers", "answer", "result", "output", "response"),
+    "rewriter": ("query", "text", "output"),
+}
+"""The keys under which chains and components put what a stage of a role gives."""
 ROLES = {"human": "user", "ai": "assistant", "model": "assistant", "developer": "system", "function": "tool"}
 
 
@@ -176,6 +186,39 @@ def text_of(message: object) -> str:
         )
         return "\n".join(part for part in parts if part)
     return str(content) if content is not None else ""
+
+
+def plain_output(role: Role, value: Any) -> Any:
+    """What a stage of the user's own code returned, out of the wrapping that its framework put around it."""
+    if isinstance(value, Mapping):
+        keys = () if {"passages", "text"} & set(value) else WRAPPED.get(role, ())
+        inner = next((value[key] for key in keys if key in value), value)
+        return inner[0] if role == "model" and isinstance(inner, list | tuple) and inner else inner
+    if role in ("retriever", "ranker", "compressor") or isinstance(value, str | tuple | list):
+        return value
+    choices = getattr(value, "choices", None)  # an OpenAI completion
+    if choices:
+        message = getattr(choices[0], "message", None)
+        text = text_of(message if message is not None else choices[0])
+        return _said(text, getattr(value, "usage", None), choices[0])
+    if callable(getattr(value, "to_string", None)):
+        return value.to_string()
+    for name in ("response", "content", "data"):
+        found = getattr(value, name, None)
+        if isinstance(found, str | list):
+            text = found if isinstance(found, str) else text_of(value)
+            return _said(text, getattr(value, "usage_metadata", None))
+    return value
+
+
+def _said(text: str, usage: Any, choice: Any = None) -> dict[str, Any]:
+    counts = usage if isinstance(usage, Mapping) else getattr(usage, "__dict__", {})
+    return {
+        "text": text,
+        "prompt_tokens": counts.get("prompt_tokens", counts.get("input_tokens")),
+        "completion_tokens": counts.get("completion_tokens", counts.get("output_tokens")),
+        "finish_reason": getattr(choice, "finish_reason", None),
+    }
 
 
 def missing(framework: str, extra: str, cause: ImportError) -> MissingExtra:

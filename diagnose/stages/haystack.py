@@ -87,11 +87,12 @@ def _given(
 ) -> dict[str, Any] | None:
     """What a component is called with; None where an input that it needs comes from one that was not run."""
     given: dict[str, Any] = {}
+    order = list(outputs)  # a joiner gets its inputs in the order in which they were made
     for socket in part.sockets:
+        spoken = [sender for sender in socket.senders if sender.output in outputs.get(sender.component, {})]
         values = [
             _converted(outputs[sender.component][sender.output], sender.conversion)
-            for sender in socket.senders
-            if sender.output in outputs.get(sender.component, {})
+            for sender in sorted(spoken, key=lambda sender: order.index(sender.component))
         ]
         if socket.wanted is not None:
             values.append(_made(socket.wanted, socket.kind, has))

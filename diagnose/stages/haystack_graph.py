@@ -8,7 +8,7 @@ from typing import Any
 
 from diagnose.core.stage import Role
 from diagnose.errors import UsageError, quoted
-from diagnose.stages.named_inputs import NAMES, Fitting, Wanted, unnamed, wanted_of
+from diagnose.stages.named_inputs import NAMES, ROLE_WANTS, Fitting, Wanted, unnamed, wanted_of
 
 ALONE = "component"
 """The name of a component that is in no pipeline."""
@@ -114,9 +114,9 @@ def segment_of(role: Role, target: Any, fitting: Fitting) -> Segment | None:
         return None
     graph = _graph(target, fitting)
     last = _named(role, fitting.component, graph)
-    order: list[str] = []
-    _walk(last, graph, order, ())
-    return Segment(tuple(_part(name, graph, role, fitting) for name in order))
+    members: list[str] = []
+    _walk(last, graph, members, ())
+    return Segment(tuple(_part(name, graph, role, fitting) for name in _in_order(members, graph)))
 
 
 def _graph(pipeline: Any, fitting: Fitting) -> _Graph:
@@ -145,17 +145,29 @@ def _named(role: Role, name: str | None, graph: _Graph) -> str:
     return name
 
 
-def _walk(name: str, graph: _Graph, order: list[str], above: tuple[str, ...]) -> None:
-    """Adds a component to the order, after those that it takes its inputs from."""
+def _walk(name: str, graph: _Graph, members: list[str], above: tuple[str, ...]) -> None:
+    """Adds a component to the members of a stage, and those that it takes its inputs from."""
     if name in above:
         loop = " > ".join((*above[above.index(name) :], name))
         raise UsageError(f"component: {loop} is a loop, which cannot be cut into stages")
-    if name in order:
+    if name in members:
         return
     for edge in graph.into(name):
         if graph.cut(edge) is None:
-            _walk(edge.sender.component, graph, order, (*above, name))
-    order.append(name)
+            _walk(edge.sender.component, graph, members, (*above, name))
+    members.append(name)
+
+
+def _in_order(members: list[str], graph: _Graph) -> list[str]:
+    """The members as Haystack runs them: those that have all their inputs by name, then those that have them now, …"""
+    order: list[str] = []
+    while len(order) < len(members):
+        waiting = sorted(name for name in members if name not in order)
+        senders = {
+            name: {e.sender.component for e in graph.into(name) if graph.cut(e) is None} for name in waiting
+        }
+        order += [name for name in waiting if senders[name] <= set(order)]
+    return order
 
 
 def _part(name: str, graph: _Graph, role: Role, fitting: Fitting) -> Part:
@@ -167,9 +179,7 @@ def _part(name: str, graph: _Graph, role: Role, fitting: Fitting) -> Part:
         inner = tuple(edge.sender for edge in edges if graph.cut(edge) is None)
         wanted = next((cut for edge in edges if (cut := graph.cut(edge)) is not None), None)
         if not edges:
-            wanted = wanted_of(socket.name, role, fitting)
-            if wanted == "context" and not socket.is_mandatory and socket.name not in fitting.inputs:
-                wanted = None
+            wanted = _from_outside(socket, role, fitting)
             if wanted is None and socket.is_mandatory:
                 strange.append(socket.name)
         gathers = bool(socket.is_variadic)
@@ -178,6 +188,23 @@ def _part(name: str, graph: _Graph, role: Role, fitting: Fitting) -> Part:
     if strange:
         raise unnamed(strange, role, f"{type(instance).__name__} ({name})")
     return Part(name, instance, tuple(sockets))
+
+
+def _from_outside(socket: Any, role: Role, fitting: Fitting) -> Wanted | None:
+    """What an input that nothing is connected to stands for."""
+    wanted = wanted_of(socket.name, role, fitting)
+    if socket.name in fitting.inputs:
+        return wanted
+    if wanted == "context" and not socket.is_mandatory:
+        return None
+    if (
+        wanted is None
+        and socket.is_mandatory
+        and "context" in ROLE_WANTS[role]
+        and "ChatMessage" in _kind(socket)
+    ):
+        return "context"
+    return wanted
 
 
 def _component_for(role: Role, graph: _Graph) -> str:

@@ -103,7 +103,7 @@ class Recorded:
 
 
 def recorded(role: Role, traces: Sequence[Trace] | None = None) -> Recorded:
-    """`recorded`: gives what the log that is replayed has for the same input, for a stage that cannot be run here.
+    """`recorded`: Gives what the log that is replayed has for the same input, for a stage that cannot be run here.
 
     Any other input has no output: where a repair of an earlier stage changes what this one gets, the failure stays
     undecided (`not-replayable`). The first stage of a pipeline loses nothing by it. The model cannot be recorded.

@@ -102,7 +102,7 @@ def llm_rewrite(model_stage: Stage, turns: AtLeastOne = 6, prompt: str = REWRITE
     its question. Without a history the user's words stay as they are and no model is asked; they also stay
     where it says nothing. Of what it says the first line counts, without quotes and labels around it.
     """
-    check_places(prompt, ("query",), (), "prompt")
+    check_places(prompt, ("query",), ("query",), "prompt")
     return LlmRewrite(model_stage, turns, prompt)
 
 

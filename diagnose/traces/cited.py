@@ -177,7 +177,7 @@ def _from_text(text: str, bare: bool) -> Cited | None:
 
 
 def _from_object(item: Mapping[str, Any], bare: bool, given: Sequence[Cited]) -> Cited | None:
-    if "role" in item or item.get("type") in MESSAGE_TYPES or "lc" in item:
+    if "role" in item or _is_message(item.get("type")) or "lc" in item:
         return _from_constructor(item, bare)
     if isinstance(node := item.get("node"), dict):
         inner = _from_object(node, True, given)
@@ -189,6 +189,10 @@ def _from_object(item: Mapping[str, Any], bare: bool, given: Sequence[Cited]) ->
         inner = _from_object(wrapped, True, given)
         return inner and _scored(inner, _first(item, SCORE_KEYS))
     return _from_fields(item, bare)
+
+
+def _is_message(kind: Any) -> bool:
+    return isinstance(kind, str) and kind in MESSAGE_TYPES
 
 
 def _from_constructor(item: Mapping[str, Any], bare: bool) -> Cited | None:

@@ -62,9 +62,9 @@ class Fetcher:
         """The JSON that a request with this body is answered with."""
         return self._json("POST", path, None, body)
 
-    def patch(self, path: str, body: Any) -> Any:
-        """The JSON that a change with this body is answered with."""
-        return self._json("PATCH", path, None, body)
+    def delete(self, path: str) -> Any:
+        """The JSON that the removal of what is at a path is answered with."""
+        return self._json("DELETE", path, None, None)
 
     def answers(self, path: str) -> bool:
         """Whether a path answers with JSON: which server is this?"""
@@ -73,7 +73,7 @@ class Fetcher:
         except BadInput:
             return False
         except StageFailed as error:
-            if "401" in str(error) or "403" in str(error):
+            if "(HTTP 401)" in str(error) or "(HTTP 403)" in str(error):
                 raise
             return False
         return True

@@ -223,7 +223,7 @@ def _asserted(row: Mapping[str, Any]) -> list[str]:
     return [
         text
         for item in (asserts if isinstance(asserts, list) else ())
-        if isinstance(item, Mapping) and item.get("type") in ASSERTED
+        if isinstance(item, Mapping) and str(item.get("type")) in ASSERTED
         for text in texts_of(item.get("value"))
     ]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -38,12 +38,12 @@ def spans_to_traces(
     account: Account,
     source: str,
     text_of: TextOf | None = None,
-    judgements: Mapping[str, list[Judgement]] | None = None,
+    judgements: dict[str, list[Judgement]] | None = None,
 ) -> Iterator[Trace | Problem]:
     """The traces in the spans of one trace id (several, where it ran a batch of queries), or why there is none.
 
     `text_of` gives a passage's text where the log has only its id, `judgements` are those of spans and
-    traces that the log keeps apart, by id.
+    traces that the log keeps apart, by id; those that are used are taken out.
     """
     forest = forest_of(spans, account)
     units = units_of(forest)
@@ -68,7 +68,7 @@ class _Unit:
         cited = (item for n in nodes for item in (*(n.span.given or ()), *(n.span.cited or ())))
         self.ids = PassageIds(cited, text_of)
 
-    def trace(self, source: str, judgements: Mapping[str, list[Judgement]], whole: bool) -> Trace | Problem:
+    def trace(self, source: str, judgements: dict[str, list[Judgement]], whole: bool) -> Trace | Problem:
         """The trace, or why its spans make none."""
         account, said = self.account, self._said(whole)
         asked = frozenset(
@@ -107,10 +107,10 @@ class _Unit:
             Provenance(original.source, original.trace_id),
         )
 
-    def _labelled(self, judgements: Mapping[str, list[Judgement]]) -> Labelled | None:
+    def _labelled(self, judgements: dict[str, list[Judgement]]) -> Labelled | None:
         spans = (*self.forest.whole, *(node.span for node in self.nodes))
-        apart = [j for s in spans for j in judgements.get(s.span_id, ())] if judgements else []
-        apart += judgements.get(spans[0].trace_id, [])
+        apart = [j for s in spans for j in judgements.pop(s.span_id, ())] if judgements else []
+        apart += judgements.pop(spans[0].trace_id, [])
         return merged_labels(
             (*(s.labelled for s in spans), labelled_by(apart, self.account) if apart else None)
         )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 import binascii
-import math
 import re
 from datetime import UTC, datetime
 from typing import Any
 
+LATEST_NS = 2**63
 _HEX = re.compile(r"[0-9a-fA-F]+")
 _NO_PARENT = frozenset({"", "0" * 16, "0" * 32})
 _ID_CHARACTERS = {24: 16, 12: 8}
@@ -16,36 +16,40 @@ _ID_CHARACTERS = {24: 16, 12: 8}
 
 
 def as_ns(value: Any) -> int:
-    """A time as nanoseconds since 1970; 0 where there is none.
+    """A time as nanoseconds since 1970; 0 where there is none, or none that a clock can show.
 
-    Texts are ISO 8601 or digits; numbers are seconds, milliseconds, microseconds or nanoseconds by their size.
+    Texts are ISO 8601 or digits, tables hold times as such; numbers are seconds, milliseconds, microseconds or
+    nanoseconds by their size.
     """
+    if isinstance(value, datetime):
+        return _since_1970(value)
     if isinstance(value, str):
-        if value.isdigit():
-            number = int(value) if len(value) <= 20 else 0
-            if number >= 10**17:
-                return number
-            value = number
-        else:
+        if not value.isdigit():
             return _from_iso(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != value or math.isinf(value):
+        value = int(value) if len(value) <= 20 else 0
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < LATEST_NS:
         return 0
-    size = abs(value)
+    if value >= 1e17:  # nanoseconds, as nearly every log has them
+        return int(value)
     for most, scale in ((1e11, 1_000_000_000), (1e14, 1_000_000), (1e17, 1_000)):
-        if size < most:
-            return int(value * scale)
-    return int(value) if size < 1e20 else 0
+        if value < most:
+            return ns if (ns := int(value * scale)) < LATEST_NS else 0
+    return int(value)
 
 
 def _from_iso(text: str) -> int:
     try:
         at = datetime.fromisoformat(text.strip().replace(" UTC", "+00:00"))
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0
+    return _since_1970(at)
+
+
+def _since_1970(at: datetime) -> int:
     if at.tzinfo is None:
         at = at.replace(tzinfo=UTC)
     since = at - datetime(1970, 1, 1, tzinfo=UTC)
-    return ((since.days * 86400 + since.seconds) * 1_000_000 + since.microseconds) * 1000
+    return max(((since.days * 86400 + since.seconds) * 1_000_000 + since.microseconds) * 1000, 0)
 
 
 def hex_id(value: Any) -> str:

@@ -62,7 +62,7 @@ class Flow:
 def flow_of(nodes: Iterable[Node], ids: PassageIds, account: Account) -> Flow:
     """Reads the spans in the order they ended: those inside before the one around them."""
     flow = Flow()
-    for node in nodes:
+    for node in _retrievers_first(nodes):
         span = node.span
         if span.cited is None and not (span.error and span.kind in ("retriever", "ranker", "compressor")):
             continue
@@ -78,6 +78,20 @@ def flow_of(nodes: Iterable[Node], ids: PassageIds, account: Account) -> Flow:
         elif held.passages:
             _unmarked(flow, held, ids, account)
     return flow
+
+
+def _retrievers_first(nodes: Iterable[Node]) -> list[Node]:
+    """The nodes, a ranker that seems to have run before any retriever (clocks differ) after all of them."""
+    given = list(nodes)
+    places = [i for i, node in enumerate(given) if node.span.kind == "retriever" and node.span.cited]
+    if not places:
+        return given
+    early = [n for n in given[: places[0]] if n.span.kind in ("ranker", "compressor") and n.span.cited]
+    if not early or any(node.parent is not None and node.parent.span.kind == "retriever" for node in early):
+        return given
+    moved = {id(node) for node in early}
+    before, after = given[: places[-1] + 1], given[places[-1] + 1 :]
+    return [*(node for node in before if id(node) not in moved), *early, *after]
 
 
 def _passages(cited: Sequence[Cited], ids: PassageIds, flow: Flow) -> tuple[Passage, ...]:

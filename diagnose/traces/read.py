@@ -6,62 +6,30 @@ import glob
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
 
-import msgspec
-
-from diagnose.core.artifact import Output, Passage, Passages
 from diagnose.core.pipeline import Corpus
-from diagnose.core.trace import Step, Trace
+from diagnose.core.trace import Trace
 from diagnose.errors import BadInput, UsageError, quoted
 from diagnose.traces.account import Account
-from diagnose.traces.columns import columns_for
 from diagnose.traces.documents import Document, read_documents
-from diagnose.traces.from_deepeval import spans_of_deepeval
-from diagnose.traces.from_jsonl import TraceIds, decode_trace, read_traces, to_trace, trace_decoder
-from diagnose.traces.from_langfuse import span_of_observation, spans_of_langfuse
-from diagnose.traces.from_langsmith import spans_of_langsmith
-from diagnose.traces.from_mlflow import spans_of_mlflow
-from diagnose.traces.from_otlp import spans_of_line, spans_of_otlp, spans_of_span
-from diagnose.traces.from_phoenix import judgement_of, spans_of_console, spans_of_frame_row, spans_of_phoenix
-from diagnose.traces.from_records import trace_of_record
+from diagnose.traces.from_jsonl import read_traces
 from diagnose.traces.groups import SpanGroups
 from diagnose.traces.infer import spans_to_traces
-from diagnose.traces.judged import Judgement
 from diagnose.traces.labels import Labels
-from diagnose.traces.lines import DEFAULT_LIMITS, STDIN, Limits, Line, Problem, source_name
+from diagnose.traces.lines import DEFAULT_LIMITS, STDIN, Limits, Problem, source_name
 from diagnose.traces.native import is_native
-from diagnose.traces.otlp_line import OtlpLine
+from diagnose.traces.of_document import Reading, filled, of_document
 from diagnose.traces.passage_ids import TextOf
 from diagnose.traces.rows import is_dataset, is_table, read_rows
-from diagnose.traces.sniff import TOOLS, Format, format_of, held
-from diagnose.traces.span import Span
+from diagnose.traces.sniff import TOOLS
 
 _URL = re.compile(r"^(https?):/+")
-RECORDS = frozenset({"ragas", "ragchecker", "deepeval", "promptfoo", "records"})
-MAX_HELD = 4
-"""How deep envelopes in envelopes are opened."""
 SKIPPED_FILES = (".md", ".txt", ".html", ".png", ".yaml", ".yml", ".toml", ".py", ".sqlite", ".db", ".log")
 """Files of a folder that are no logs; a file named by itself is always read."""
 
 Source = Path | str
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How a log is read: what tool wrote it (`auto`: look), what fills in texts and labels, where counts go."""
-
-    format: str = "auto"
-    text_of: TextOf | None = None
-    gold: Labels | None = None
-    mapping: Mapping[str, str] | None = None
-    project: str | None = None
-    limits: Limits = DEFAULT_LIMITS
-    account: Account = field(default_factory=Account)
-    judgements: dict[str, list[Judgement]] = field(default_factory=dict)
 
 
 def read_log(
@@ -151,6 +119,9 @@ def _everything(named: Sequence[Source], reading: Reading) -> Iterator[Trace | P
         label = source_name(named[0]) if len(named) == 1 else "log"
         for spans in groups.traces(reading.account):
             yield from spans_to_traces(spans, reading.account, label, reading.text_of, reading.judgements)
+        if reading.judgements:
+            what = "annotations of spans and traces that are not in the log"
+            reading.account.note(what, next(iter(reading.judgements)), len(reading.judgements))
 
 
 def _without_source(message: str, source: Source) -> str:
@@ -211,7 +182,7 @@ def _read(source: Source, reading: Reading, groups: SpanGroups) -> Iterator[Trac
             reading.account.n["left out"] += 1
             yield document
         else:
-            yield from _of_document(document, reading, groups, 0)
+            yield from of_document(document, reading, groups)
 
 
 def _rows(path: Path, reading: Reading) -> Iterator[Document | Problem]:
@@ -227,142 +198,6 @@ def _native(source: Source, reading: Reading) -> Iterator[Trace | Problem]:
             reading.account.formats["diagnose"] += 1
             for step in item.steps:
                 reading.account.stages[step.role] += 1
-            yield _filled(item, reading)
+            yield filled(item, reading)
         else:
             yield item
-
-
-def _of_document(  # noqa: C901  # one branch per kind of document
-    document: Document, reading: Reading, groups: SpanGroups, depth: int
-) -> Iterator[Trace | Problem]:
-    """What a document holds: spans go to their groups, traces and problems come out."""
-    if isinstance(document.value, OtlpLine):
-        reading.account.formats["otlp"] += 1
-        for span in spans_of_line(document.value, reading.account):
-            groups.add(span)
-        return
-    format = _format(document.value, reading)
-    if format in ("envelope", "frame") and depth < MAX_HELD:
-        for item in held(document.value, format):
-            yield from _of_document(
-                Document(document.source, document.line, item), reading, groups, depth + 1
-            )
-        return
-    account = reading.account
-    if format is None:
-        account.n["left out"] += 1
-        yield _unknown(document)
-    elif format == "phoenix-header":
-        account.n["left out"] += 1
-        yield _header(document)
-    elif format == "phoenix-annotation":
-        about, judgement = judgement_of(document.value)
-        reading.judgements.setdefault(about, []).append(judgement)
-    elif format == "diagnose":
-        yield from _one_native(document, reading)
-    elif format in RECORDS:
-        account.formats[format] += 1
-        columns = columns_for(format, reading.mapping)
-        yield trace_of_record(document, format, columns, account, reading.text_of)
-    else:
-        account.formats[format] += 1
-        n = 0
-        for span in _spans(format, document.value, account):
-            n += 1
-            if span.trace_id:
-                groups.add(span)
-            else:
-                account.note("spans without a trace id: left out", document.source)
-        if not n and format != "otlp":
-            account.note("documents without a span", document.source)
-
-
-def _format(value: Any, reading: Reading) -> Format | None:
-    """What the keys say, within what the user says; a mapping makes a record of anything flat."""
-    found = format_of(value)
-    if found in ("envelope", "frame") or not isinstance(value, Mapping):
-        return found
-    if reading.format in RECORDS or (reading.mapping and found in (*RECORDS, None)):
-        return reading.format if reading.format in RECORDS else (found or "records")  # type: ignore[return-value]
-    if reading.format == "mlflow" and found is None and "spans" in value:
-        return "mlflow"
-    return found
-
-
-def _spans(format: Format, value: Mapping[str, Any], account: Account) -> Iterator[Span]:
-    match format:
-        case "otlp":
-            return spans_of_otlp(value, account)
-        case "otlp-span":
-            return spans_of_span(value, account)
-        case "console":
-            return spans_of_console(value, account)
-        case "phoenix":
-            return spans_of_phoenix(value, account)
-        case "phoenix-row":
-            return spans_of_frame_row(value, account)
-        case "mlflow":
-            return spans_of_mlflow(value, account)
-        case "langfuse":
-            return spans_of_langfuse(value, account)
-        case "langfuse-observation":
-            return iter((span_of_observation(value, account),))
-        case "langsmith":
-            return spans_of_langsmith(value, account)
-        case "deepeval-trace":
-            return spans_of_deepeval(value, account)
-    return iter(())
-
-
-def _one_native(document: Document, reading: Reading) -> Iterator[Trace | Problem]:
-    """One of our own traces out of a list, a laid-out document or standard input."""
-    line = Line(document.source, document.line, msgspec.json.encode(document.value))
-    decoded = decode_trace(line, trace_decoder(), TraceIds())
-    if isinstance(decoded, list):
-        reading.account.n["left out"] += 1
-        yield from map(line.problem, decoded)
-    else:
-        reading.account.n["traces"] += 1
-        yield _filled(to_trace(decoded), reading)
-
-
-def _unknown(document: Document) -> Problem:
-    value = document.value
-    if isinstance(value, Mapping):
-        names = ", ".join(quoted(str(name), 30) for name in list(value)[:8])
-        found = f"an object with {names}" if names else "an empty object"
-    else:
-        found = quoted(str(value)[:100], 40)
-    expected = "a trace, a span or a row with a question (name its column with --map query=COLUMN)"
-    return Problem(document.source, document.line, "", expected, found)
-
-
-def _header(document: Document) -> Problem:
-    from diagnose.traces.attributes import CONTENT_SWITCH
-
-    found = f"a list of traces without attributes: {CONTENT_SWITCH['phoenix']}"
-    return Problem(document.source, document.line, "", "spans", found)
-
-
-def _filled(trace: Trace, reading: Reading) -> Trace:
-    """The trace with the texts that only the corpus has."""
-    if reading.text_of is None:
-        return trace
-    steps = tuple(_filled_step(step, reading) for step in trace.steps)
-    return msgspec.structs.replace(trace, steps=steps) if steps != trace.steps else trace
-
-
-def _filled_step(step: Step, reading: Reading) -> Step:
-    output: Output = step.output
-    if not isinstance(output, Passages) or all(passage.text for passage in output.passages):
-        return step
-    passages = tuple(_with_text(passage, reading) for passage in output.passages)
-    return msgspec.structs.replace(step, output=Passages(passages))
-
-
-def _with_text(passage: Passage, reading: Reading) -> Passage:
-    assert reading.text_of is not None
-    if passage.text or not (text := reading.text_of(passage.id)):
-        return passage
-    reading.account.note("passage texts filled in from the corpus")
-    return msgspec.structs.replace(passage, text=text)

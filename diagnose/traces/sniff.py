@@ -190,4 +190,6 @@ def held(document: Mapping[str, Any], format: Format) -> list[Any]:
     first = document[columns[0]]
     if columns and "context.span_id" not in columns and all(c.isdigit() for c in columns):
         return [document[column] for column in columns]  # one object per row
-    return [{column: document[column].get(row) for column in columns} for row in first]
+    sound = [column for column in columns if isinstance(document[column], Mapping)]
+    rows = first if isinstance(first, Mapping) else {}
+    return [{column: document[column].get(row) for column in sound} for row in rows]

@@ -15,7 +15,7 @@ TRACES = "/api/3.0/mlflow/traces"
 
 
 def annotate_mlflow(base: str, verdicts: Sequence[Verdict]) -> Written:
-    """Logs a verdict as feedback on each trace that the server has; a verdict that is there already is changed.
+    """Logs a verdict as feedback on each trace that the server has; it takes the place of an earlier one.
 
     Raises StageFailed where the server is not there or refuses.
     """
@@ -56,11 +56,6 @@ def _log(fetcher: Fetcher, verdict: Verdict, earlier: str | None) -> None:
         "rationale": verdict.explanation,
         "metadata": {**verdict.about, **sure, **span},
     }
-    if earlier is None:
-        fetcher.post(path, {"assessment": assessment})
-        return
-    changed = {
-        "assessment": {**assessment, "assessment_id": earlier},
-        "update_mask": "feedback,rationale,metadata",
-    }
-    fetcher.patch(f"{path}/{quote(earlier, safe='')}", changed)
+    fetcher.post(path, {"assessment": assessment})
+    if earlier is not None:  # An update would leave the numbers of the old verdict beside the new ones.
+        fetcher.delete(f"{path}/{quote(earlier, safe='')}")

@@ -82,6 +82,13 @@ def test_where_there_are_no_topics_it_says_why(questions: dict[str, str], why: s
     assert found.why_none is not None and why in found.why_none
 
 
+def test_questions_that_mix_all_words_have_no_topics() -> None:
+    rng = random.Random(0)
+    words = [f"w{chr(97 + i)}{chr(97 + j)}" for i in range(20) for j in range(20)]
+    questions = {f"q{i}": " ".join(rng.sample(words, 6)) for i in range(200)}
+    assert find_topics(questions, seed=0).of == {}
+
+
 def test_hostile_questions_name_nothing_but_words() -> None:
     attacks = list(TEXTS.values())
     questions = {f"h{i}": attacks[i % len(attacks)] for i in range(60)}

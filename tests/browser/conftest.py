@@ -29,9 +29,10 @@ AXE = ROOT / ".npm" / "node_modules" / "axe-core" / "axe.min.js"
 Open = Callable[..., Any]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Any]:
-    """Headless Chromium, Debian's own."""
+    """Headless Chromium, Debian's own. While it is open an event loop runs, so it closes with the last of its
+    tests."""
     chromium = shutil.which("chromium")
     if chromium is None:
         pytest.skip("chromium is not installed: apt-get install chromium")

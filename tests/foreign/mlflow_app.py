@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import mlflow
 from mlflow.entities import Document, SpanType
 
+from diagnose.core.artifact import Context, Passage
 from tests.foreign.handbook import CONTEXT, QUESTION, best_by_bm25, extracted, newest_first
 
 
@@ -42,24 +45,24 @@ def ask(question: str) -> str:
     return chat([{"role": "user", "content": f"{CONTEXT}{context}\n\n{QUESTION}{question}"}])
 
 
-def retriever(query):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201  as a user writes it
-    """As the pipeline file names it: MLflow's tracing off."""
+def retriever(query: str) -> list[dict[str, Any]]:
+    """As the pipeline file names it, without the tracing."""
     return [
         {"id": page.id, "text": page.text, "score": score, "tags": {"year": page.year}}
         for page, score in best_by_bm25(query)
     ]
 
 
-def ranker(query, passages):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def ranker(query: str, passages: list[Passage]) -> list[Passage]:
     """Likewise."""
-    return [passages[i] for i in newest_first([int(passage.tags["year"]) for passage in passages])]
+    return [passages[i] for i in newest_first([int((passage.tags or {})["year"]) for passage in passages])]
 
 
-def packer(passages):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def packer(query: str, passages: list[Passage]) -> str:
     """Likewise."""
     return "\n\n".join(passage.text for passage in passages)
 
 
-def model(query, context):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def model(query: str, context: Context) -> str:
     """Likewise."""
     return extracted(f"{CONTEXT}{context.text}\n\n{QUESTION}{query}")

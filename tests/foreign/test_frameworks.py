@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from diagnose.core.artifact import Passages
+from diagnose.core.stage import Role
 from diagnose.core.trace import Trace
 from diagnose.traces.from_jsonl import read_traces
 from diagnose.traces.saved import read_blames
@@ -23,6 +25,15 @@ FRAMEWORKS = [
     pytest.param("llamaindex", marks=needs("llama-index-core", "openinference-instrumentation-llama-index")),
     pytest.param("haystack", marks=needs("haystack-ai", "openinference-instrumentation-haystack")),
 ]
+
+
+STAGES_OF_PASSAGES: tuple[Role, ...] = ("retriever", "ranker")
+
+
+def listed(output: object) -> list[tuple[str, str]]:
+    """The ids and texts of passages."""
+    assert isinstance(output, Passages)
+    return [(passage.id, passage.text) for passage in output.passages]
 
 
 @pytest.fixture(scope="module")
@@ -99,8 +110,7 @@ def test_the_same_pipeline_records_what_it_logged(
     again = [t for t in read_traces(folder / "again.jsonl") if isinstance(t, Trace)]
     assert len(again) == len(logged)
     for one, other in zip(logged, again, strict=True):
-        for role in ("retriever", "ranker"):
-            listed = [[(p.id, p.text) for p in t.output(role).passages] for t in (one, other)]  # type: ignore[union-attr]
-            assert listed[0] == listed[1], role
+        for role in STAGES_OF_PASSAGES:
+            assert listed(one.output(role)) == listed(other.output(role)), role
         texts = [getattr(t.output("model"), "text", None) for t in (one, other)]
         assert texts[0] == texts[1]

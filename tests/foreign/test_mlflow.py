@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ ROLES = ("retriever", "ranker", "packer", "model")
 
 
 @pytest.fixture(scope="module")
-def server(mlflow_url: str) -> Iterator[str]:
+def server(mlflow_url: str) -> str:
     """The server's URL, once the pipeline's traces are in an experiment of it."""
     import mlflow
 
@@ -30,12 +29,13 @@ def server(mlflow_url: str) -> Iterator[str]:
     mlflow.set_experiment(EXPERIMENT)
     from tests.foreign.mlflow_app import ask
 
+    answer_of: dict[str, str] = {}
     for question, answer, _ in QUESTIONS:
         ask(question)
-        mlflow.log_expectation(
-            trace_id=mlflow.get_last_active_trace_id(), name="expected_response", value=answer
-        )
+        answer_of[str(mlflow.get_last_active_trace_id())] = answer
     mlflow.flush_trace_async_logging()
+    for trace_id, answer in answer_of.items():
+        mlflow.log_expectation(trace_id=trace_id, name="expected_response", value=answer)
     return mlflow_url
 
 
@@ -110,3 +110,12 @@ def test_traces_that_the_server_has_not_are_named(server: str, reported: Path, t
     said = diagnose("annotate", tmp_path / "blame.jsonl", "--to", server, folder=tmp_path)
     assert "1 verdicts written" in said
     assert f"not there (1): tr-{'0' * 32}" in said
+
+
+def test_a_run_may_annotate_at_once(server: str, reported: Path) -> None:
+    command = ["run", "traces.jsonl", "-p", "pipeline.toml", "-o", "again", "--no-memo", "--annotate", server]
+    assert f"{len(DEMOTED)} verdicts written to {server}" in diagnose(*command, folder=reported)
+    failing = [
+        json.loads(line)["trace_id"] for line in (reported / "again" / "blame.jsonl").read_text().splitlines()
+    ]
+    assert [[one.feedback.value for one in feedback(trace_id)] for trace_id in failing] == [["ranker"]] * 2

@@ -250,37 +250,43 @@ SCRIPT = """
 import sys
 from pathlib import Path
 from tests.cli.desks import command
-folder, out = Path(sys.argv[1]), Path(sys.argv[2])
-log = out / "traces.jsonl"
-out.mkdir()
-pipeline = folder / "pipeline.toml"
-for arguments in (["record", folder / "queries.jsonl", "-p", pipeline, "-o", log, "--no-timing", "--no-memo"],
-                  ["run", log, "-p", pipeline, "-o", out / "report", "--no-memo"]):
-    done = command(*arguments)
-    if done.exit_code:
-        sys.exit(done.stderr)
+seed = sys.argv[1]
+for folder in map(Path, sys.argv[2:]):
+    out, pipeline = folder / f"seed{seed}", folder / "pipeline.toml"
+    out.mkdir()
+    log = out / "traces.jsonl"
+    for arguments in (["record", folder / "queries.jsonl", "-p", pipeline, "-o", log, "--no-timing", "--no-memo"],
+                      ["run", log, "-p", pipeline, "-o", out / "report", "--no-memo"]):
+        done = command(*arguments)
+        if done.exit_code:
+            sys.exit(done.stderr)
 """
 
 
-def under_hash_seed(folder: Path, seed: str) -> dict[str, bytes]:
-    """Log and report of a desk, made in a process of its own."""
-    out = folder.parent / f"seed{seed}"
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(folder), str(out)],
-        env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-    )
-    assert done.returncode == 0, done.stderr.decode()
+@pytest.fixture(scope="module")
+def under_hash_seeds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Logs and reports of two desks, made in processes of their own with different hash seeds."""
+    top = tmp_path_factory.mktemp("seeds")
+    made(top / "sound", most=6)
+    made(top / "hashed", HASHED, BY_HASH, most=6)
+    for seed in ("0", "1"):
+        done = subprocess.run(
+            [sys.executable, "-c", SCRIPT, seed, str(top / "sound"), str(top / "hashed")],
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+        )
+        assert done.returncode == 0, done.stderr.decode()
+    return top
+
+
+def made_under(folder: Path, seed: str) -> dict[str, bytes]:
+    out = folder / f"seed{seed}"
     return {**files(out / "report"), "traces.jsonl": (out / "traces.jsonl").read_bytes()}
 
 
-def test_the_hash_seed_of_the_process_changes_nothing(tmp_path: Path) -> None:
-    folder = tmp_path / "desk"
-    made(folder, most=6)
-    assert under_hash_seed(folder, "0") == under_hash_seed(folder, "1")
+def test_the_hash_seed_of_the_process_changes_nothing(under_hash_seeds: Path) -> None:
+    assert made_under(under_hash_seeds / "sound", "0") == made_under(under_hash_seeds / "sound", "1")
 
 
-def test_a_stage_that_depends_on_it_is_seen(tmp_path: Path) -> None:
-    folder = tmp_path / "desk"
-    made(folder, HASHED, BY_HASH, most=6)
-    assert under_hash_seed(folder, "0") != under_hash_seed(folder, "1")
+def test_a_stage_that_depends_on_it_is_seen(under_hash_seeds: Path) -> None:
+    assert made_under(under_hash_seeds / "hashed", "0") != made_under(under_hash_seeds / "hashed", "1")

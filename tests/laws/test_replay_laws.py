@@ -18,6 +18,7 @@ import diagnose.ablate.plan
 import diagnose.ablate.play
 import diagnose.replay.run
 from diagnose.ablate.plan import Fair
+from diagnose.ablate.play import SENTENCES
 from diagnose.ablate.scene import scene_of
 from diagnose.ablate.trial import Trial, tried
 from diagnose.attribute import shapley
@@ -30,6 +31,7 @@ from diagnose.repairs.model import supported
 from diagnose.repairs.table import CONTRACTS
 from diagnose.replay.memo import Memo
 from diagnose.replay.run import Meter, Runner, State
+from diagnose.score.content import sentences
 from tests.laws.made_pipelines import Example, example
 
 Law = Callable[[Example], None]
@@ -77,14 +79,19 @@ class Naive:
         return state
 
     def _judge_verifier(self, fair: State) -> None:
-        """On a right draft; where the model's own is wrong, on the reference answer and on that one."""
+        """On a right draft; where the model's own is wrong, on another right one and on that one."""
+        self.right_draft = Answer(self.one.label.reference or "")
         if "verifier" not in self.roles:
             return
+        context = fair.given().context
+        right = [s for s in sentences(context.text if context else "") if self.one.right(s)][:SENTENCES]
+        tried = [self.right_draft, *map(Answer, right)]
+        self.right_draft = next((d for d in tried if self._passes(fair, d)), self.right_draft)
         own_draft = self._run("model", fair)
         assert isinstance(own_draft, Answer)
         drafts = [own_draft]
         if not self.one.right(own_draft.text) and supported(fair.given(), self.scene):
-            drafts = [Answer(self.one.label.reference or ""), own_draft]
+            drafts = [self.right_draft, own_draft]
         self.sound["verifier"] = True
         for draft in drafts:
             state = fair.after("model", draft, self.scene.abstention)
@@ -93,6 +100,11 @@ class Naive:
                 self.sound["verifier"] = False
                 self.lets_pass = isinstance(own, Decision) and own.accept
                 break
+
+    def _passes(self, fair: State, draft: Answer) -> bool:
+        """Whether the verifier does with a draft what its contract asks."""
+        state = fair.after("model", draft, self.scene.abstention)
+        return CONTRACTS["verifier"].kept(state.given(), self._run("verifier", state), self.scene)
 
     def _said(self, state: State, coalition: frozenset[Role]) -> float:
         if "verifier" in self.roles:
@@ -106,9 +118,8 @@ class Naive:
         plain = self._said(before.after("model", draft, self.scene.abstention), coalition)
         if not supported(before.given(), self.scene):
             return plain, plain
-        reference = Answer(self.one.label.reference or "")
         return plain, max(
-            plain, self._said(before.after("model", reference, self.scene.abstention), coalition)
+            plain, self._said(before.after("model", self.right_draft, self.scene.abstention), coalition)
         )
 
     def capable(self) -> float:

@@ -21,8 +21,11 @@ TOWNS = (
 )  # fmt: skip
 GHOSTS = ("Zarath", "Xanten", "Umbra", "Quill", "Vexley", "Noctis")
 """Towns that are in no passage."""
-PEOPLE = ("Ada Brandt", "Otto Linde", "Mara Kvist", "Juri Salo", "Nell Ferris", "Ivo Hartmann")
-GOODS = ("cheese", "glass", "ropes", "clocks", "paper", "tiles")
+FIRST, LAST = ("Ada", "Otto", "Mara", "Juri", "Nell", "Ivo"), ("Brandt", "Linde", "Kvist", "Salo")
+GOODS = (
+    "cheese", "glass", "ropes", "clocks", "paper", "tiles", "barrels", "sails", "lace", "bells", "knives", "salt",
+    "candles", "boots", "globes", "harps", "nets", "soap", "vinegar", "anchors", "felt", "stoves", "looms", "kites",
+)  # fmt: skip
 FUNCTIONS: dict[Role, str] = {
     "router": "route",
     "rewriter": "rewrite",
@@ -37,11 +40,11 @@ ROUTES = """
 [routes.small]
 cost = 1
 ranker.top_n = 1
-packer.budget_tokens = 14
+packer.budget_tokens = 9
 [routes.medium]
 cost = 3
 ranker.top_n = 2
-packer.budget_tokens = 40
+packer.budget_tokens = 17
 [routes.large]
 cost = 9
 ranker.top_n = 8
@@ -58,8 +61,8 @@ def facts() -> list[dict[str, str]]:
         {
             "size": f"{name} has {size} inhabitants today.",
             "year": f"{name} was founded in {year}.",
-            "mayor": f"The mayor of {name} is {PEOPLE[i % len(PEOPLE)]}.",
-            "trade": f"Craftsmen of {name} produce {GOODS[(i * 5) % len(GOODS)]}.",
+            "mayor": f"The mayor of {name} is {FIRST[i % 6]} {LAST[i // 6]}.",
+            "trade": f"Craftsmen of {name} produce {GOODS[i]}.",
         }
         for i, (name, size, year) in enumerate(zip(TOWNS, sizes, years, strict=True))
     ]

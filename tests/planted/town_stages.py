@@ -6,7 +6,7 @@ They know nothing of `diagnose`. Each is as simple as it can be and still needs 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 SMALL = frozenset(
@@ -92,12 +92,14 @@ def sentences(text: str) -> list[str]:
     return [s for s in re.split(r"(?<=[.!?])\s+", text) if s]
 
 
-def pack(query: str, passages: Sequence[Any], budget_tokens: int = 200) -> str:
+def pack(
+    query: str, passages: Sequence[Any], count_tokens: Callable[[str], int], budget_tokens: int = 200
+) -> str:
     """Passages in rank order, as many as fit."""
     text = ""
     for passage in passages:
         longer = f"{text}\n\n{passage.text}" if text else passage.text
-        if len(longer.split()) > budget_tokens:
+        if count_tokens(longer) > budget_tokens:
             break
         text = longer
     return text

@@ -64,6 +64,36 @@ def test_abstaining_from_an_answerable_question_scores_by_the_metric() -> None:
     assert Scorer("exact").score("unknown", Gold(answers=("Unknown",))).value == 1.0
 
 
+@pytest.mark.parametrize(
+    "worths, declined",
+    [
+        ({}, 0.0),
+        ({"abstention_worth": 0.3}, 0.3),
+        ({"wrong_cost": 1.0}, 0.5),
+        ({"abstention_worth": 0.2, "wrong_cost": 3}, 0.8),
+    ],
+)
+def test_an_abstention_is_worth_what_the_settings_say(worths: dict[str, float], declined: float) -> None:
+    """Right answers are worth 1 and wrong ones -wrong_cost; a score is where that is on a scale of 0 to 1."""
+    scorer, gold = Scorer(**worths), Gold(answers=("30 days",))  # type: ignore[arg-type]
+    assert scorer.declined == pytest.approx(declined)
+    assert scorer.score("I don't know.", gold).value == pytest.approx(declined)
+    assert scorer.score("45 days", gold).value == 0.0
+    assert scorer.score("30 days", gold).value == 1.0
+    assert scorer.score("I don't know.", Gold(answerable=False)).value == 1.0
+    assert scorer.score("45 days", Gold(answerable=False)).value == 0.0
+
+
+def test_an_abstention_that_is_the_answer_scores_as_one() -> None:
+    assert Scorer("exact", abstention_worth=0.3).score("unknown", Gold(answers=("Unknown",))).value == 1.0
+
+
+def test_part_of_an_answer_keeps_its_score() -> None:
+    """A score of s stands for s right and 1 - s wrong, which is s on the same scale."""
+    gold = Gold(answers=("thirty days",))
+    assert Scorer("f1", wrong_cost=4.0).score("ten days", gold) == Scorer("f1").score("ten days", gold)
+
+
 def test_a_label_without_answers_leaves_the_score_undefined() -> None:
     assert Scorer().score("30 days", Gold()) == Score(None, "the label has no answers")
     assert Scorer("numeric").score("30", Gold(answers=("many",))).value is None
@@ -90,6 +120,10 @@ def test_leniency_is_for_answerable_questions() -> None:
         (ScoreSettings("numeric", options={"relative": True}), "expected a number"),
         (ScoreSettings("numeric", options={"relative": -0.1}), "0 or more"),
         (ScoreSettings("numeric", options={"pick": "best"}), "any, first, last"),
+        (ScoreSettings(abstention_worth=1.2), "abstention_worth: expected a number from 0 to 1"),
+        (ScoreSettings(abstention_worth=float("nan")), "abstention_worth: expected a number from 0 to 1"),
+        (ScoreSettings(wrong_cost=-1.0), "wrong_cost: expected a number of 0 or more"),
+        (ScoreSettings(wrong_cost=float("inf")), "wrong_cost: expected a number of 0 or more"),
     ],
 )
 def test_wrong_settings_are_usage_errors(settings: ScoreSettings, message: str) -> None:
@@ -105,8 +139,10 @@ def test_the_fingerprint_follows_whatever_changes_a_score() -> None:
         replace(base, pass_mark=0.6),
         replace(base, options={"relative": 0.2}),
         replace(base, abstention="No."),
+        replace(base, abstention_worth=0.1),
+        replace(base, wrong_cost=0.1),
     ]
-    assert len({scorer.fingerprint for scorer in [base, *changed]}) == 5
+    assert len({scorer.fingerprint for scorer in [base, *changed]}) == 7
     spelled_out = {"relative": 1e-9, "absolute": 0.0, "pick": "any"}
     assert Scorer("numeric").fingerprint == Scorer("numeric", options=spelled_out).fingerprint
 

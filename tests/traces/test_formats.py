@@ -134,9 +134,12 @@ def test_phoenix_parquet(tmp_path: Path) -> None:
     frame = pandas.DataFrame(samples.phoenix_rows(samples.openinference())).set_index(
         "context.span_id", drop=False
     )
-    frame.to_parquet(tmp_path / "log.parquet")
+    for column in ("start_time", "end_time"):
+        frame[column] = pandas.to_datetime(frame[column], format="ISO8601")
+    frame.iloc[::-1].to_parquet(tmp_path / "log.parquet")  # newest first, as the server lists them
     trace = one(tmp_path / "log.parquet")
     assert (roles(trace), ids(trace, "ranker")) == (FULL, ["r1", "r2"])
+    assert trace.steps[0].elapsed_s == pytest.approx(0.0005)
 
 
 def test_phoenix_annotations_beside_the_spans(tmp_path: Path) -> None:

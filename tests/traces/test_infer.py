@@ -354,6 +354,18 @@ def test_clocks_that_differ_are_said_and_order_nothing_wrong(tmp_path: Path) -> 
     assert "clocks differ" in notes(account)
 
 
+def test_a_ranker_whose_clock_is_early_still_follows_its_retriever(tmp_path: Path) -> None:
+    rerank = {
+        KIND: "RERANKER",
+        **listed("reranker.input_documents", (A, B)),
+        **listed("reranker.output_documents", (B,)),
+    }
+    spans = chain(), span(2, "rerank", rerank), retriever(3, A, B)
+    traces, _, account = read(log(tmp_path, *spans))
+    assert (ids(traces[0], "retriever"), ids(traces[0], "ranker")) == (["a", "b"], ["b"])
+    assert account.stages == {"retriever": 1, "ranker": 1}
+
+
 def test_spans_logged_twice_are_one(tmp_path: Path) -> None:
     spans = chain(), retriever(2, A, B)
     traces, _, account = read(log(tmp_path, *spans, *spans))

@@ -7,23 +7,23 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from diagnose.core.artifact import Answer, Context, Output, Passages
+from diagnose.core.artifact import Answer, Context
 from diagnose.core.blame import FINDINGS, Blame
 from diagnose.core.game import Game
-from diagnose.core.replay import Case, Replay
+from diagnose.core.replay import Case
 from diagnose.core.stage import ROLES, Role
 from diagnose.core.trace import Gold
 from diagnose.report import numbers, phrases
 from diagnose.report.evidence_marks import Piece
 from diagnose.report.foreign import flat, listed
 from diagnose.report.html.depth import Depth
-from diagnose.report.html.evidence import Story, gave, marked, story_of
+from diagnose.report.html.evidence import IDS, Story, gave, marked, story_of
 from diagnose.report.html.lattice import Lattice, lattice_of
 from diagnose.report.html.rows import Line
-from diagnose.report.laid_open import Placed, StageView, gold_ranks, laid_open, repaired, unchanged
+from diagnose.report.html.turned import Turned, turned_of
+from diagnose.report.laid_open import Placed, StageView, laid_open, unchanged
 
 TURNS = 6
-IDS = 40
 COMMAND_CHARS = 160
 """A command that is longer, or that a line cannot hold, is of no use."""
 WORTHS = 32
@@ -56,18 +56,6 @@ class StageBlock(NamedTuple):
     left_out: str
     logged: str
     error: str
-
-
-class Turned(NamedTuple):
-    """The answer with nothing repaired beside the one with the smallest repair."""
-
-    repair: str
-    before: str
-    before_score: str
-    after: str
-    after_score: str
-    changes: tuple[str, ...]
-    others: tuple[str, ...]
 
 
 class ShareLine(NamedTuple):
@@ -123,7 +111,7 @@ def trace_view(
     blame = line.blame
     views = laid_open(case) if case and depth.stages else ()
     gold = case.gold if case else None
-    logged, turned = _logged(case, depth.text), _turned(case, depth)
+    logged, turned = _logged(case, depth.text), turned_of(case, depth)
     return TraceView(
         line=line,
         blame=blame,
@@ -232,70 +220,6 @@ def _left_out(left_out: Sequence[Placed]) -> str:
     if others := len(left_out) - len(named):
         named.append(f"{others:,} {'others' if named else 'passages, none of them gold'}")
     return ", ".join(named)
-
-
-def _turned(case: Case | None, depth: Depth) -> Turned | None:
-    before = unchanged(case) if case else None
-    repairs = repaired(case) if case else ()
-    if case is None or before is None or not repairs:
-        return None
-    after = repairs[0]
-    return Turned(
-        repair=_repair(after),
-        before=_answer(before, depth.text),
-        before_score=_score(before),
-        after=_answer(after, depth.text),
-        after_score=_score(after),
-        changes=tuple(_changes(before, after, case.gold)) if depth.stages else (),
-        others=tuple(_repair(replay) for replay in repairs[1:6]) if depth.stages else (),
-    )
-
-
-def _repair(replay: Replay) -> str:
-    return flat(replay.coalition.replace("+", " + "), 100)
-
-
-def _score(replay: Replay) -> str:
-    return "" if replay.score is None else numbers.score(replay.score)
-
-
-def _answer(replay: Replay, limit: int) -> str:
-    if replay.answer is None:
-        return f"no answer: {flat(replay.failure or 'unknown why', limit)}"
-    return flat(replay.answer, limit) or "an empty answer"
-
-
-def _changes(before: Replay, after: Replay, gold: Gold | None) -> list[str]:
-    """What each repair did to the output of its stage."""
-    own = {ran.role: ran for ran in before.ran}
-    told = {True: "in the context", False: "not in the context", None: "not told"}
-    found = []
-    for ran in after.ran:
-        if not ran.repaired:
-            continue
-        was = own.get(ran.role)
-        match ran.output:
-            case Passages():
-                found.append(f"{ran.role}: gold {_moves(was.output if was else None, ran.output, gold)}")
-            case Context():
-                before_it = told[was.evidence if was else None]
-                same = was is not None and was.evidence == ran.evidence
-                now = "as before" if same else f"→ {told[ran.evidence]}"
-                found.append(f"{ran.role}: evidence {before_it} {now}")
-            case Answer():
-                found.append(f"{ran.role}: gives the reference answer, since its context holds the evidence")
-            case _:
-                found.append(f"{ran.role}: {gave(ran.output, (), 200)}")
-    return found
-
-
-def _moves(was: Output | None, now: Output, gold: Gold | None) -> str:
-    old = gold_ranks(was, gold) if was else {}
-    moves = [
-        f"{flat(name, IDS)} rank {old.get(name, 'none')} → {rank}"
-        for name, rank in gold_ranks(now, gold).items()
-    ]
-    return ", ".join(moves[:5]) or "not told"
 
 
 def _shares(blame: Blame) -> tuple[ShareLine, ...]:

@@ -19,7 +19,7 @@ from diagnose.report.html.scale import Bar, Scale, bar_of, scale_of
 SHADES = 9
 """Steps of a shade of the heat map."""
 COHORTS = 60
-"""Rows of the heat map: those with most failures, and all that depart."""
+"""Rows of the heat map: those with most failures, and those that depart."""
 PAIRS = 6
 
 Modes = Mapping[tuple[str, str], Entry]
@@ -123,7 +123,7 @@ def why_of(report: Report, blames: Sequence[Blame], modes: Modes) -> Why:
         complements=_pairs(blames, together=True),
         roles=_roles(report),
         cohorts=tuple(_cohort_rows(cohorts, _roles(report))),
-        cohorts_left_out=len(report.cohorts) - len(cohorts),
+        cohorts_left_out=sum(cohort.n_failures > 0 for cohort in report.cohorts) - len(cohorts),
         cost_heads=heads,
         cost=spent,
         cost_lines=tuple(phrases.cost_lines(report.cost)),
@@ -170,7 +170,8 @@ def _roles(report: Report) -> tuple[Role, ...]:
 
 
 def _shown(cohorts: Sequence[Cohort]) -> list[Cohort]:
-    order = sorted(range(len(cohorts)), key=lambda i: (cohorts[i].departs is None, -cohorts[i].n_failures, i))
+    failing = [i for i, cohort in enumerate(cohorts) if cohort.n_failures]
+    order = sorted(failing, key=lambda i: (cohorts[i].departs is None, -cohorts[i].n_failures, i))
     return [cohorts[i] for i in sorted(order[:COHORTS])]
 
 

@@ -1,0 +1,191 @@
+"""What one document of a log holds, by the tool that its keys give away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from diagnose.core.artifact import Output, Passage, Passages
+from diagnose.core.trace import Step, Trace
+from diagnose.errors import quoted
+from diagnose.traces.account import Account
+from diagnose.traces.attributes import CONTENT_SWITCH
+from diagnose.traces.columns import columns_for
+from diagnose.traces.documents import Document
+from diagnose.traces.from_deepeval import spans_of_deepeval
+from diagnose.traces.from_jsonl import TraceIds, decode_trace, to_trace, trace_decoder
+from diagnose.traces.from_langfuse import span_of_observation, spans_of_langfuse
+from diagnose.traces.from_langsmith import spans_of_langsmith
+from diagnose.traces.from_mlflow import spans_of_mlflow
+from diagnose.traces.from_otlp import spans_of_line, spans_of_otlp, spans_of_span
+from diagnose.traces.from_phoenix import judgement_of, spans_of_console, spans_of_frame_row, spans_of_phoenix
+from diagnose.traces.from_records import trace_of_record
+from diagnose.traces.groups import SpanGroups
+from diagnose.traces.judged import Judgement
+from diagnose.traces.labels import Labels
+from diagnose.traces.lines import DEFAULT_LIMITS, Limits, Line, Problem
+from diagnose.traces.otlp_line import OtlpLine
+from diagnose.traces.passage_ids import TextOf
+from diagnose.traces.sniff import Format, format_of, held
+from diagnose.traces.span import Span
+
+RECORDS = frozenset({"ragas", "ragchecker", "deepeval", "promptfoo", "records"})
+MAX_HELD = 4
+"""How deep envelopes in envelopes are opened."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a log is read: what tool wrote it (`auto`: look), what fills in texts and labels, where counts go."""
+
+    format: str = "auto"
+    text_of: TextOf | None = None
+    gold: Labels | None = None
+    mapping: Mapping[str, str] | None = None
+    project: str | None = None
+    limits: Limits = DEFAULT_LIMITS
+    account: Account = field(default_factory=Account)
+    judgements: dict[str, list[Judgement]] = field(default_factory=dict)
+
+
+def of_document(
+    document: Document, reading: Reading, groups: SpanGroups, depth: int = 0
+) -> Iterator[Trace | Problem]:
+    """What a document holds: spans go to their groups, traces and problems come out."""
+    if isinstance(document.value, OtlpLine):
+        yield from _gathered(
+            document, "otlp", spans_of_line(document.value, reading.account), reading, groups
+        )
+        return
+    format, account = _format(document.value, reading), reading.account
+    if format in ("envelope", "frame") and depth < MAX_HELD:
+        for item in held(document.value, format):
+            inner = Document(document.source, document.line, item)
+            yield from of_document(inner, reading, groups, depth + 1)
+    elif format is None or format in ("phoenix-header", "envelope", "frame"):
+        account.n["left out"] += 1
+        yield _header(document) if format == "phoenix-header" else _unknown(document)
+    elif format == "phoenix-annotation":
+        about, judgement = judgement_of(document.value)
+        reading.judgements.setdefault(about, []).append(judgement)
+    elif format == "diagnose":
+        yield from _one_native(document, reading)
+    elif format in RECORDS:
+        account.formats[format] += 1
+        columns = columns_for(format, reading.mapping)
+        yield trace_of_record(document, format, columns, account, reading.text_of)
+    else:
+        spans = _spans(format, document.value, account)
+        yield from _gathered(document, format, spans, reading, groups)
+
+
+def _gathered(
+    document: Document, format: str, spans: Iterator[Span], reading: Reading, groups: SpanGroups
+) -> Iterator[Problem]:
+    """Puts a document's spans with the others of their traces."""
+    account, n = reading.account, 0
+    account.formats[format] += 1
+    try:
+        for span in spans:
+            n += 1
+            if span.trace_id:
+                groups.add(span)
+            else:
+                account.note("spans without a trace id: left out", document.source)
+    except RecursionError:
+        account.n["left out"] += 1
+        yield Problem(document.source, document.line, "", "a span", "one nested too deep")
+    if not n and format != "otlp":
+        account.note("documents without a span", document.source)
+
+
+def _format(value: Any, reading: Reading) -> Format | None:
+    """What the keys say, within what the user says; a mapping makes a record of anything flat."""
+    found = format_of(value)
+    if found in ("envelope", "frame") or not isinstance(value, Mapping):
+        return found
+    if reading.format in RECORDS or (reading.mapping and found in (*RECORDS, None)):
+        return reading.format if reading.format in RECORDS else (found or "records")  # type: ignore[return-value]
+    if reading.format == "mlflow" and found is None and "spans" in value:
+        return "mlflow"
+    return found
+
+
+def _spans(format: Format, value: Mapping[str, Any], account: Account) -> Iterator[Span]:
+    match format:
+        case "otlp":
+            return spans_of_otlp(value, account)
+        case "otlp-span":
+            return spans_of_span(value, account)
+        case "console":
+            return spans_of_console(value, account)
+        case "phoenix":
+            return spans_of_phoenix(value, account)
+        case "phoenix-row":
+            return spans_of_frame_row(value, account)
+        case "mlflow":
+            return spans_of_mlflow(value, account)
+        case "langfuse":
+            return spans_of_langfuse(value, account)
+        case "langfuse-observation":
+            return iter((span_of_observation(value, account),))
+        case "langsmith":
+            return spans_of_langsmith(value, account)
+        case "deepeval-trace":
+            return spans_of_deepeval(value, account)
+    return iter(())
+
+
+def _one_native(document: Document, reading: Reading) -> Iterator[Trace | Problem]:
+    """One of our own traces out of a list, a laid-out document or standard input."""
+    line = Line(document.source, document.line, msgspec.json.encode(document.value))
+    decoded = decode_trace(line, trace_decoder(), TraceIds())
+    if isinstance(decoded, list):
+        reading.account.n["left out"] += 1
+        yield from map(line.problem, decoded)
+    else:
+        reading.account.n["traces"] += 1
+        yield filled(to_trace(decoded), reading)
+
+
+def _unknown(document: Document) -> Problem:
+    value = document.value
+    if isinstance(value, Mapping):
+        names = ", ".join(quoted(str(name), 30) for name in list(value)[:8])
+        found = f"an object with {names}" if names else "an empty object"
+    else:
+        found = quoted(str(value)[:100], 40)
+    expected = "a trace, a span or a row with a question (name its column with --map query=COLUMN)"
+    return Problem(document.source, document.line, "", expected, found)
+
+
+def _header(document: Document) -> Problem:
+    found = f"a list of traces without attributes: {CONTENT_SWITCH['phoenix']}"
+    return Problem(document.source, document.line, "", "spans", found)
+
+
+def filled(trace: Trace, reading: Reading) -> Trace:
+    """The trace with the texts that only the corpus has."""
+    if reading.text_of is None:
+        return trace
+    steps = tuple(_filled_step(step, reading) for step in trace.steps)
+    return msgspec.structs.replace(trace, steps=steps) if steps != trace.steps else trace
+
+
+def _filled_step(step: Step, reading: Reading) -> Step:
+    output: Output = step.output
+    if not isinstance(output, Passages) or all(passage.text for passage in output.passages):
+        return step
+    passages = tuple(_with_text(passage, reading) for passage in output.passages)
+    return msgspec.structs.replace(step, output=Passages(passages))
+
+
+def _with_text(passage: Passage, reading: Reading) -> Passage:
+    assert reading.text_of is not None
+    if passage.text or not (text := reading.text_of(passage.id)):
+        return passage
+    reading.account.note("passage texts filled in from the corpus")
+    return msgspec.structs.replace(passage, text=text)
