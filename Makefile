@@ -35,6 +35,7 @@ CODE := diagnose tests $(wildcard benchmarks/*.py fixtures/*.py)
 help:
 	@echo 'make demo         the whole story on the shipped fixtures'
 	@echo 'make test         lint, types, layers and all tests (PYTEST_ARGS="-k NAME" for some of them)'
+	@echo 'make browser      Chromium and axe-core, for the tests of the HTML page'
 	@echo 'make test-foreign the tests against real clients and servers, in an environment of their own ($(FOREIGN), 1.5 GB)'
 	@echo 'make test-oldest  all tests on the oldest releases that pyproject.toml allows'
 	@echo 'make lint         ruff, mypy and import-linter only'

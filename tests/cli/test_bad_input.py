@@ -77,10 +77,11 @@ def test_a_file_that_holds_no_lines(
     refused(command(verb, path, *more), 3, "bad.jsonl", says)
 
 
-def test_a_json_document_is_no_log_to_replay(tmp_path: Path) -> None:
-    (tmp_path / "list.jsonl").write_text(json.dumps([json.loads(GOOD)], indent=2))
-    done = command("run", tmp_path / "list.jsonl", "-o", tmp_path / "out")
-    refused(done, 3, "list.jsonl:1: expected one JSON object a line, found a JSON list", "convert it with")
+def test_a_json_list_of_traces_is_a_log_too(tmp_path: Path) -> None:
+    (tmp_path / "list.json").write_text(json.dumps([json.loads(GOOD)], indent=2))
+    done = command("run", tmp_path / "list.json", "-o", tmp_path / "out", "--json")
+    assert done.exit_code == 0, done.stderr
+    assert json.loads(done.stdout)["n_traces"] == 1
 
 
 LINES: list[tuple[str, str, str, str]] = [
