@@ -123,6 +123,14 @@ BLAME_NUMBERS: dict[str, Entry] = {
         INTERACTION,
         ("minimal_repairs",),
     ),
+    "blame.workarounds": number(
+        "What the repair of a stage that is to blame for nothing would have won by itself: it makes up for another "
+        "stage's fault. Played with `run --workarounds` only, and no part of the shares.",
+        "0 to 1",
+        WORTH,
+        "worth with that stage's repair alone, sound or not − v(∅)",
+        see=("sufficiency", "minimal_repairs"),
+    ),
     "blame.undecided": field("Why there is no verdict; null where there is one.", see=("reasons",)),
     "blame.undecided.reason": field("Why there is no verdict, in a word.", see=("reasons",)),
     "blame.undecided.detail": field("The reason in a sentence, with what it would take to decide."),

@@ -72,6 +72,12 @@ def run(
     fidelity_floor: FidelityFloor = 0.8,
     passing: Passing = 0,
     probe: Probe = True,
+    workarounds: Annotated[
+        bool,
+        typer.Option(
+            "--workarounds", help="Play the repairs of sound stages, too: what else would have helped."
+        ),
+    ] = False,
     annotate: Annotated[
         str | None,
         typer.Option(help="Write the verdicts back, too: the URL of a Phoenix or MLflow server, or a file."),
@@ -104,7 +110,7 @@ def run(
         found = flow.observed(log, scorer)
     else:
         settings = flow.Settings(
-            Effort(alpha, max_calls_per_trace, max_calls), fidelity_floor, passing, probe, seed
+            Effort(alpha, max_calls_per_trace, max_calls), fidelity_floor, passing, probe, seed, workarounds
         )
         with runner_of(loaded, seed, no_memo, quiet) as runner, progress("replaying", quiet) as tick:
             found = flow.replayed(log, runner, scorer, settings, tick)

@@ -46,7 +46,8 @@ class Blame(Frozen, frozen=True, omit_defaults=False):
     `shares` add up to `loss`, or the value cannot be built. `interactions` is keyed by two role names
     joined by `+`: above zero the repairs work only together, below zero either will do. `confidence` is
     the posterior probability of the verdict (1.0 for a deterministic pipeline); `evidence` says in a
-    sentence what was seen.
+    sentence what was seen. `workarounds` holds what the repair of a stage that is to blame for nothing would
+    have won by itself, where that was asked for; it is no part of the shares.
     """
 
     trace_id: str
@@ -66,6 +67,7 @@ class Blame(Frozen, frozen=True, omit_defaults=False):
     confidence: float | None = None
     evidence: str | None = None
     tags: dict[str, str] = {}
+    workarounds: dict[Role, float] = {}
 
     def __post_init__(self) -> None:
         total = sum(self.shares.values())

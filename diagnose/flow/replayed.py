@@ -18,6 +18,7 @@ from diagnose.core.game import Game, Runs
 from diagnose.core.replay import Case
 from diagnose.core.stage import Failure
 from diagnose.core.trace import Trace
+from diagnose.flow.around import with_workarounds
 from diagnose.flow.failing import Failing, case_of, evidence_of, facts_of, failing_of
 from diagnose.flow.faithful import checked_fidelity, fragile_of, refuse_unfaithful
 from diagnose.flow.found import Found, Progress, Scored, silent
@@ -34,7 +35,8 @@ class Settings:
 
     `fidelity_floor` (0 to 1): below it, as the part of replays in which a stage before the model gives what
     it gave in the log, blame is refused. `passing` right answers are replayed under each repair as well.
-    `probe` runs the ablations that tell how a convicted model fails.
+    `probe` runs the ablations that tell how a convicted model fails; `workarounds` plays the repairs of sound
+    stages, too, to show what else would have helped.
     """
 
     effort: Effort = Effort()
@@ -42,6 +44,7 @@ class Settings:
     passing: int = 0
     probe: bool = True
     seed: int = 0
+    workarounds: bool = False
 
 
 def replayed(
@@ -68,6 +71,8 @@ def replayed(
         found = _once(everything, failures, right, runner, settings, progress)
     else:
         found = sampled(everything, failures, runner, scorer, settings.effort, settings.probe, progress)
+    if settings.workarounds:
+        found = with_workarounds(found, failures, runner)
     return replace(found, compared=checked, fragile=fragile_of(everything, library, scorer))
 
 

@@ -57,6 +57,9 @@ def _repairs(blame: Blame) -> Iterator[RenderableType]:
     sets = [" + ".join(repair) for repair in blame.minimal_repairs if repair]
     if sets:
         yield prose(f"Smallest repairs that turn the answer right: {'; '.join(sets[:8])}.")
+    if blame.workarounds:
+        helped = ", ".join(f"{role} {numbers.gain(won)}" for role, won in blame.workarounds.items())
+        yield prose(f"Repairs that would have helped though their stage is not at fault: {helped}.")
     pairs = [(pair, x) for pair, x in blame.interactions.items() if abs(x) > TELLING]
     for pair, x in sorted(pairs, key=lambda item: -abs(item[1]))[:3]:
         how = "work only together" if x > 0 else "stand in for each other"

@@ -49,6 +49,16 @@ def test_every_failure_has_blame_game_and_case_in_the_order_of_the_log(inverted:
     assert len(found.compared) == len(ids)
 
 
+def test_workarounds_stand_beside_the_blame(inverted: Pipeline) -> None:
+    log = log_of(inverted)
+    plain, told = run(inverted, log), run(inverted, log, Settings(workarounds=True))
+    assert not any(b.workarounds for b in plain.blames)
+    assert any(b.workarounds for b in told.blames)
+    assert [msgspec.structs.replace(b, workarounds={}) for b in told.blames] == list(plain.blames)
+    for blame in told.blames:
+        assert all(blame.shares[role] == 0 for role in blame.workarounds)
+
+
 def test_a_case_shows_the_unchanged_replay_and_each_smallest_repair(inverted: Pipeline) -> None:
     found = run(inverted, log_of(inverted))
     for blame, case in zip(found.blames, found.cases, strict=True):
