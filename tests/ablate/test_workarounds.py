@@ -28,7 +28,7 @@ def won(**stages: Run) -> tuple[dict[str, float], dict[str, float]]:
     trial, runner = trial_of(**stages)
     assert trial.plan is not None and trial.table is not None and trial.game is not None
     found = workarounds(runner, QUERY, trial.plan, trial.table, worth, Meter())
-    return dict(trial.game.worth), dict(found)
+    return dict(trial.game.worth), {str(role): gain for role, gain in found.items()}
 
 
 def test_a_model_that_could_read_through_a_mess_is_no_culprit() -> None:
