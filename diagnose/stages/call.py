@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import inspect
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from diagnose.core.artifact import Output
@@ -49,7 +50,7 @@ def as_stage(target: Callable[..., object], identity: Identity, known: Known = N
 
     def run(given: Given, seed: int | None) -> Output:
         args, kwargs = bound.arguments(given, seed)
-        value = _guarded(lambda: _listed(target(*args, **kwargs)), identity, identity.timeout_s)
+        value = _guarded(lambda: _settled(target(*args, **kwargs)), identity, identity.timeout_s)
         return _adapted(identity, value, given, known)
 
     stated = identity.deterministic
@@ -179,17 +180,40 @@ def _in_time(work: Callable[[], object], timeout_s: float) -> object:
     return results[0]
 
 
-def _listed(value: object) -> object:
-    """A generator's items: its body is the stage's code, and is to fail where that is caught."""
+def _settled(value: object) -> object:
+    """What a coroutine returns, a generator's items: their bodies are the stage's code, and are to fail where that is
+    caught."""
+    if inspect.isawaitable(value):
+        return asyncio.run_coroutine_threadsafe(_awaited(value), _loop()).result()
+    if inspect.isasyncgen(value):
+        return asyncio.run_coroutine_threadsafe(_gathered(value), _loop()).result()
     return list(value) if inspect.isgenerator(value) else value
+
+
+async def _awaited(value: Awaitable[object]) -> object:
+    try:
+        return await value
+    except SystemExit as exc:  # it would end the loop that every other stage waits for
+        raise RuntimeError(f"SystemExit: {exc}") from exc
+
+
+async def _gathered(value: AsyncIterator[object]) -> object:
+    async def items() -> list[object]:
+        return [item async for item in value]
+
+    return await _awaited(items())
+
+
+@functools.cache
+def _loop() -> asyncio.AbstractEventLoop:
+    """One event loop for all asynchronous stages: their clients and locks are bound to the loop of the first call."""
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, name="diagnose-loop", daemon=True).start()
+    return loop
 
 
 def _adapted(identity: Identity, value: object, given: Given, known: Known) -> Output:
     kind: Kind = "nonsense"
-    if inspect.iscoroutine(value):
-        value.close()
-        reason = "returned a coroutine; wrap it, as  def stage(query): return asyncio.run(…)"
-        raise RunFailed(identity.role, identity.name, kind, reason)
     try:
         return adapt(identity.role, value, given, known)
     except WrongField as exc:

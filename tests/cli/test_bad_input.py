@@ -170,8 +170,8 @@ def hangs(query, context):
 def gives_nothing(query, context):
     return None
 
-async def gives_a_coroutine(query, context):
-    return "x"
+async def raises_late(query, context):
+    raise ValueError("no luck, later")
 
 def gives_a_list(query, corpus):
     return 7
@@ -194,7 +194,7 @@ FAILING: list[tuple[Role, str, str, str]] = [
     ("model", "raises_slyly", "", "raised Sly"),
     ("model", "hangs", "timeout_s = 0.05", "gave nothing within its timeout_s of 0.05 seconds"),
     ("model", "gives_nothing", "", "returned None: expected an answer"),
-    ("model", "gives_a_coroutine", "", "returned a coroutine"),
+    ("model", "raises_late", "", "raised ValueError: no luck, later"),
     ("retriever", "gives_a_list", "", "returned 7: expected a list of passages"),
     ("retriever", "bad_factory", "size = 3", "its factory raised OSError: no such index"),
     ("retriever", "no_factory", "size = 3", "its factory returned 3; expected a callable"),

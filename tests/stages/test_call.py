@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import sys
 import threading
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import pytest
@@ -166,14 +167,40 @@ def test_nonsense_says_what_came_and_what_was_expected() -> None:
     )
 
 
-def test_a_coroutine_is_nonsense_with_a_hint() -> None:
+def test_asynchronous_stages_share_one_loop() -> None:
+    loops: list[object] = []
+
     async def answer(query: str) -> str:
         await asyncio.sleep(0)
+        loops.append(asyncio.get_running_loop())
         return "late"
 
-    failed = fails(answer)
-    assert failed.kind == "nonsense"
-    assert "asyncio.run" in str(failed)
+    async def search(query: str) -> AsyncIterator[str]:
+        yield "a passage"
+        loops.append(asyncio.get_running_loop())
+
+    made = stage("model", answer)
+    assert [made.run(FULL, None) for _ in range(2)] == [Answer("late")] * 2
+    found = stage("retriever", search).run(FULL, None)
+    assert isinstance(found, Passages) and [p.text for p in found.passages] == ["a passage"]
+    assert len(set(loops)) == 1 and len(loops) == 3
+
+
+def test_an_asynchronous_stage_fails_like_any_other() -> None:
+    async def raises(query: str) -> str:
+        raise ValueError("no luck")
+
+    async def leaves(query: str) -> str:
+        sys.exit("gone")
+
+    async def hangs(query: str) -> str:
+        await asyncio.sleep(60)
+        return "too late"
+
+    assert "raised ValueError: no luck" in str(fails(raises))
+    assert "SystemExit: gone" in str(fails(leaves))
+    assert fails(hangs, timeout_s=0.05).kind == "timeout"
+    assert "raised ValueError" in str(fails(raises)), "the loop has outlived all of that"
 
 
 def test_a_stage_that_hangs_is_given_up() -> None:
