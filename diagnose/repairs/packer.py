@@ -110,8 +110,9 @@ def repair(given: Given, own: Output, scene: Scene) -> Output:
     """Its own context with just the contract restored.
 
     Rank order, gold whole, each once, unreadable passages from its input, the missing gold of its input put
-    in its rank place at the cost of the last non-gold. Only where the evidence cannot fit the budget
-    however well it was ranked, the model's window is the limit instead.
+    in its rank place at the cost of the last non-gold. What ranks before the gold and was displaced by copies or
+    a cut comes back too: the repaired context is no kinder to the model than a working packer's. Only where the
+    evidence cannot fit the budget however well it was ranked, the model's window is the limit instead.
     """
     assert isinstance(own, Context)
     if kept(given, own, scene):
@@ -120,8 +121,9 @@ def repair(given: Given, own: Output, scene: Scene) -> Output:
     texts = _restored(given, own, layout)
     frame = _frame(given, own, layout)
     limit = _limit(own, scene)
-    chosen = sorted(texts)
     _uncut(given, own, layout, texts, frame, scene)
+    _refilled(given, own, layout, texts, frame, scene)
+    chosen = sorted(texts)
     while _size(_text(given, texts, chosen, frame), scene) > limit:
         spare = [rank for rank in chosen if rank not in layout.gold]
         if not spare:
@@ -154,6 +156,23 @@ def _uncut(
         whole = {**texts, rank: given.passages[rank].text}
         if _size(_text(given, whole, sorted(whole), frame), scene) <= _limit(own, scene):
             texts[rank] = given.passages[rank].text
+
+
+def _refilled(
+    given: Given, own: Context, layout: Layout, texts: dict[int, str], frame: Frame, scene: Scene
+) -> None:
+    """Put what was displaced from before the last gold in the places that were freed, best first: a passage for each
+    copy that went, and where the text was cut short of its declared budget, as many as fit that."""
+    cut = _cut_with_room(given, own, layout, scene)
+    places = len(given.passages) if cut else len(layout.blocks) - len({b.rank for b in layout.blocks})
+    ahead = given.passages[: max(layout.gold, default=0)]
+    displaced = (i for i, p in enumerate(ahead) if i not in texts and p.text and not _copy(i, ahead))
+    for rank in displaced:
+        more = {**texts, rank: given.passages[rank].text}
+        if places <= 0 or _size(_text(given, more, sorted(more), frame), scene) > _limit(own, scene):
+            return
+        texts[rank] = given.passages[rank].text
+        places -= 1
 
 
 def _frame(given: Given, own: Context, layout: Layout) -> Frame:

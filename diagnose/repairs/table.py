@@ -22,7 +22,8 @@ CONTRACTS: dict[Role, Contract] = {
     "retriever": Contract(
         "every gold passage that the corpus holds, among its candidates; where nothing answers the question, "
         "passages as the corpus holds them",
-        "its own output, missing gold put in front in place of its last non-gold passages; for a question "
+        "its own output, missing gold in the places of its last non-gold passages (in front where no ranker "
+        "follows); for a question "
         "without an answer, without what the corpus does not hold",
         retriever.kept,
         retriever.repair,
@@ -41,7 +42,8 @@ CONTRACTS: dict[Role, Contract] = {
     ),
     "packer": Contract(
         "passages in rank order, best first, whole, once each, readable, within its budget",
-        "its own context with just that restored, missing gold at the cost of the last non-gold",
+        "its own context with just that restored, missing gold at the cost of the last non-gold, and what copies "
+        "or a cut had displaced from before the gold back in its place",
         packer.kept,
         packer.repair,
     ),

@@ -72,8 +72,21 @@ def test_duplicates_are_shown_once() -> None:
 
 def test_duplicates_that_pushed_the_gold_out_give_way_to_it() -> None:
     own = packed(passages("d0", "d0", "d0"))
-    fixed = repaired(own, "d0", "d2", "d1", budget_tokens=40)
-    assert ids(fixed) == ["d0", "d1"]
+    assert ids(repaired(own, "d0", "d2", "d1", budget_tokens=30)) == ["d0", "d1"]
+
+
+def test_what_copies_displaced_comes_back_in_their_places() -> None:
+    own = packed(passages("d0", "d0", "d1", "d1", "d1"))
+    order = ("d0", "d2", "d3", "d1", "d4")
+    assert repaired(own, *order, budget_tokens=1000) == packed(passages("d0", "d2", "d3", "d1"))
+
+
+def test_what_a_cut_displaced_comes_back_as_far_as_the_declared_budget_goes() -> None:
+    cut = Context(CLAUSES["d0"][:30], (Passage("d0", CLAUSES["d0"][:30]),))
+    order = ("d0", "d2", "d1", "d3")
+    assert repaired(cut, *order, budget_tokens=1000) == packed(passages("d0", "d2", "d1"))
+    assert repaired(cut, *order, budget_tokens=30) == packed(passages("d0", "d1"))
+    assert ids(repaired(cut, *order)) == ["d1"], "without a declared budget it may take what it took"
 
 
 @pytest.mark.parametrize(
