@@ -316,7 +316,15 @@ _TRUST: dict[str, Entry] = {
         "queries",
     ),
     "report.trust.trials": field("One entry for each fault or pair that was planted."),
-    "report.trust.failed": number("Failures that single faults caused.", _N, FAILURES),
+    "report.trust.failed": number(
+        "Failures that single faults caused by breaking the contract of their stage.", _N, FAILURES
+    ),
+    "report.trust.inert": number(
+        "Failures that single faults caused without breaking a contract: no replay can convict the stage of them, "
+        "and they are neither right nor wrong.",
+        _N,
+        FAILURES,
+    ),
     "report.trust.right": number(
         "The part of them that is pinned on the planted stage.", "0 to 1", "part", "right / failed"
     ),
@@ -351,6 +359,15 @@ _TRUST: dict[str, Entry] = {
     "report.trust.trials.undecided": number("Those without a verdict.", _N, FAILURES),
     "report.trust.trials.verdicts": number("How many have each verdict.", _N, FAILURES),
     "report.trust.trials.modes": number("The modes of the right ones.", _N, FAILURES, see=("modes",)),
+    "report.trust.trials.inert": number(
+        "Those in which the fault broke no contract of its stage; they are neither right nor wrong.", _N, FAILURES
+    ),
+    "report.trust.trials.read_through": number(
+        "Those of a pair in which the evidence reached the model with the other fault, whose repair is then enough; "
+        "they are neither right nor wrong.",
+        _N,
+        FAILURES,
+    ),
     "report.trust.trials.model_runs": number("Model runs they took in all.", _N, MODEL_CALLS),
 }
 

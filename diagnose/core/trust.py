@@ -12,8 +12,10 @@ class Trial(Whole, frozen=True):
     `tried` queries were replayed with the fault in place, `failed` of them then failed. Of those `right`
     are pinned on a planted stage (for a pair: both are in some minimal repair set), `convicted` on a
     planted stage or both, `wrong` on another stage, `on_model` of these on the model, `undecided` on none.
-    `verdicts` counts them by verdict, `modes` counts the modes of the right ones. `model_runs` were made
-    for them all.
+    Of two kinds of failures nothing of that is counted: in `inert` ones the fault broke no contract of a stage
+    before the model, in `read_through` ones a pair's other fault left the evidence to the model with a fault, whose
+    repair is then enough. `verdicts` counts all by verdict, `modes` counts the modes of the right ones.
+    `model_runs` were made for them all.
     """
 
     faults: tuple[str, ...]
@@ -27,11 +29,13 @@ class Trial(Whole, frozen=True):
     verdicts: dict[str, int]
     modes: dict[str, int]
     model_runs: int
+    inert: int = 0
+    read_through: int = 0
 
 
 class Trust(Whole, frozen=True):
     """The result of planting faults in a pipeline: `right` (with its Wilson 95 % interval) and `wrong` over
-    all failures that single faults caused.
+    the `failed` failures of single faults that broke a contract; `inert` more broke none (see `Trial`).
 
     Of `n_queries` labelled queries the pipeline answers `n_answered` without faults, and `n_earned` of
     these with the evidence in every stage's output and still with every stage before the model repaired.
@@ -50,4 +54,5 @@ class Trust(Whole, frozen=True):
     model_runs_per_failure: float | None
     seed: int
     noise: float = 0.0
+    inert: int = 0
     notes: tuple[str, ...] = ()

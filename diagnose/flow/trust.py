@@ -17,11 +17,12 @@ from diagnose.core.pipeline import Pipeline
 from diagnose.core.stage import Given, Role, Stage, in_order
 from diagnose.core.trace import Trace
 from diagnose.core.trust import Trial, Trust
+from diagnose.flow.apart import inert, reads_through, unsound
 from diagnose.flow.failing import failing_of
 from diagnose.flow.found import Found, Progress, Scored, silent
 from diagnose.flow.replayed import Settings, replayed
 from diagnose.replay.memo import Memo
-from diagnose.replay.run import Meter, Runner, advance
+from diagnose.replay.run import Broken, Meter, Runner, advance
 from diagnose.score.evidence import Evidence
 from diagnose.score.label import Library, label_of
 from diagnose.score.table import Scorer
@@ -236,14 +237,51 @@ def _trial(
     found = replayed(log, Runner(pipeline, Memo(), bench.seed), bench.scorer, settings)
     if watch is not None:
         watch(faults, log, found)
-    return _counted(faults, pipeline, len(tried), found.blames)
+    return _counted(_Planted(bench, faults, pipeline), len(tried), log, found.blames)
 
 
-def _counted(faults: tuple[Fault, ...], pipeline: Pipeline, tried: int, blames: Sequence[Blame]) -> Trial:
-    roles = in_order(tuple({fault.role for fault in faults}))
-    convicted = [b for b in blames if b.verdict in pipeline.roles]
+@dataclass(frozen=True)
+class _Planted:
+    """Faults in their pipeline."""
+
+    bench: Bench
+    faults: tuple[Fault, ...]
+    pipeline: Pipeline
+
+    @property
+    def roles(self) -> tuple[Role, ...]:
+        """The stages that they are in."""
+        return in_order(tuple({fault.role for fault in self.faults}))
+
+    def apart(self, missed: Sequence[Blame], log: Sequence[Trace]) -> tuple[set[str], set[str]]:
+        """The ids of failures that no verdict could be right about: inert ones, and those read through."""
+        traces = {t.trace_id: t for t in log}
+        library, runner = Library(self.pipeline.corpus), Runner(self.pipeline, Memo(), self.bench.seed)
+        before = self.pipeline.roles[: self.pipeline.roles.index("model")]
+        idle: set[str] = set()
+        through: set[str] = set()
+        for blame in missed:
+            trace = traces[blame.trace_id]
+            label = label_of(trace.gold, trace.query, library, self.bench.scorer.abstention)
+            if label is not None and reads_through(self.roles, trace, label):
+                through.add(blame.trace_id)
+            elif set(self.roles) & set(before):
+                try:
+                    spoiled = unsound(runner, trace, library, self.bench.scorer)
+                except Broken:
+                    continue
+                if inert(self.roles, spoiled, before):
+                    idle.add(blame.trace_id)
+        return idle, through
+
+
+def _counted(planted: _Planted, tried: int, log: Sequence[Trace], blames: Sequence[Blame]) -> Trial:
+    roles, faults = planted.roles, planted.faults
+    idle, through = planted.apart([b for b in blames if not _right(b, roles)], log)
+    judged = [b for b in blames if b.trace_id not in idle | through]
+    convicted = [b for b in judged if b.verdict in planted.pipeline.roles]
     wrong = [b for b in convicted if b.verdict not in roles]
-    right = [b for b in blames if _right(b, roles)]
+    right = [b for b in judged if _right(b, roles)]
     return Trial(
         faults=tuple(fault.name for fault in faults),
         roles=roles,
@@ -252,10 +290,12 @@ def _counted(faults: tuple[Fault, ...], pipeline: Pipeline, tried: int, blames: 
         right=len(right),
         wrong=len(wrong) if roles else sum(b.verdict != "model" for b in convicted),
         on_model=sum(b.verdict == "model" for b in wrong),
-        undecided=sum(b.verdict == "undecided" for b in blames),
+        undecided=sum(b.verdict == "undecided" for b in judged),
         verdicts=tally(b.verdict for b in blames),
         modes=tally(b.mode for b in right),
         model_runs=sum(b.runs.model for b in blames),
+        inert=len(idle),
+        read_through=len(through),
     )
 
 
@@ -267,7 +307,7 @@ def _right(blame: Blame, roles: tuple[Role, ...]) -> bool:
 
 def _summed(trials: Sequence[Trial], n_queries: int, n_answered: int, n_earned: int, bench: Bench) -> Trust:
     single = [t for t in trials if len(t.faults) == 1]
-    failed = sum(t.failed for t in single)
+    failed = sum(t.failed - t.inert for t in single)
     right = sum(t.right for t in single)
     low, high = wilson_interval(right, failed) if failed else (None, None)
     runs = Counter[str]()
@@ -291,6 +331,7 @@ def _summed(trials: Sequence[Trial], n_queries: int, n_answered: int, n_earned: 
         model_runs_per_failure=runs["model"] / everything if everything else None,
         seed=bench.seed,
         noise=bench.noise,
+        inert=sum(t.inert for t in single),
         notes=notes,
     )
 

@@ -35,6 +35,8 @@ def _parts(found: Trust) -> Iterator[RenderableType]:
             f"{tenths(found.right_high)}), on another one in {tenths(found.wrong or 0.0)}.",
             "bold",
         )
+    if apart := _apart(found):
+        yield prose(apart)
     yield prose(
         f"{found.n_answered} of {found.n_queries} labelled queries are answered without faults, "
         f"{found.n_earned} of them from evidence that reached the model: faults were planted in those. "
@@ -51,6 +53,18 @@ def _parts(found: Trust) -> Iterator[RenderableType]:
         yield prose(flat(note), "dim")
 
 
+def _apart(found: Trust) -> str | None:
+    """What is counted apart, and why; None where nothing is."""
+    inert = sum(t.inert for t in found.trials)
+    through = sum(t.read_through for t in found.trials)
+    said = []
+    if inert:
+        said.append(f"{inert} in which the planted fault broke no contract of its stage")
+    if through:
+        said.append(f"{through} of pairs in which the evidence reached the faulty model, whose repair is enough")
+    return f"Counted apart, neither right nor wrong: {' and '.join(said)}." if said else None
+
+
 def tenths(part: float) -> str:
     """A part (0 to 1) in tenths of a percent: between 99 and 100 lies what this is about.
 
@@ -65,13 +79,13 @@ def _name(trial: Trial) -> str:
 
 
 def _row(trial: Trial) -> list[str]:
-    n = trial.failed
-    runs = f"{trial.model_runs / n:.2f}" if n else numbers.NOTHING
+    n = trial.failed - trial.inert - trial.read_through
+    runs = f"{trial.model_runs / trial.failed:.2f}" if trial.failed else numbers.NOTHING
     right = _part(trial.right, n) if trial.roles else numbers.NOTHING
     return [
         _name(trial),
         " + ".join(trial.roles) or numbers.NOTHING,
-        str(n),
+        str(trial.failed),
         right,
         _part(trial.wrong, n),
         _part(trial.undecided, n),
