@@ -101,23 +101,31 @@ class Held:
 
 
 def _single(noise: float) -> Which:
-    return lambda c: c.kind == "single" and c.noise == noise
+    return lambda c: c.kind == "single" and c.noise == noise and c.why != "inert"
 
 
 def _upstream(c: Case) -> bool:
-    return c.kind == "single" and "model" not in c.roles
+    return c.kind == "single" and "model" not in c.roles and c.why != "inert"
+
+
+def _any_single(noise: float) -> Which:
+    return lambda c: c.kind == "single" and c.noise == noise
+
+
+def _pair(c: Case) -> bool:
+    return c.kind == "pairs" and not c.read_through
 
 
 BARS = (
     Bar("single fault, deterministic", _single(0.0), 0.995, 0.005, 2.2),
     Bar(
         "faults that leave the evidence in the prompt (order, distractors, garbling)",
-        lambda c: c.kind == "single" and c.noise == 0.0 and c.in_prompt,
+        lambda c: _single(0.0)(c) and c.in_prompt,
         0.99,
         0.01,
         2.5,
     ),
-    Bar("pairs: both stages in some minimal repair set", lambda c: c.kind == "pairs", 0.95, 0.02, 3.5),
+    Bar("pairs: both stages in some minimal repair set", _pair, 0.95, 0.02, 3.5),
     Bar("noise 0.2", _single(0.2), 0.985, 0.01, 4.0),
     Bar("noise 0.35", _single(0.35), 0.98, 0.01, 6.0),
     Bar(
@@ -125,6 +133,31 @@ BARS = (
     ),
     Bar("an upstream fault pinned on the model", _upstream, wrong=0.005, on_model=True),
 )
+
+APART = (
+    Bar(
+        "pairs whose evidence reached the model with the other fault",
+        lambda c: c.kind == "pairs" and c.read_through,
+    ),
+    Bar("pairs, those too", lambda c: c.kind == "pairs", 0.95, 0.02, 3.5),
+    Bar(
+        "single faults that broke no contract on that trace",
+        lambda c: c.kind == "single" and c.why == "inert",
+    ),
+    Bar("single fault, deterministic, those too", _any_single(0.0), 0.995, 0.005, 2.2),
+    Bar("noise 0.2, those too", _any_single(0.2), 0.985, 0.01, 4.0),
+    Bar("noise 0.35, those too", _any_single(0.35), 0.98, 0.01, 6.0),
+)
+"""What the bars leave out, by itself and with the rest: see `written.APART_TEXT`."""
+
+WHOLE = (
+    Bar("single fault, deterministic", _any_single(0.0)),
+    Bar("faults that leave the evidence in the prompt", lambda c: _any_single(0.0)(c) and c.in_prompt),
+    Bar("pairs", lambda c: c.kind == "pairs"),
+    Bar("noise 0.2", _any_single(0.2)),
+    Bar("noise 0.35", _any_single(0.35)),
+)
+"""Every failure, for the comparison of methods: what is counted apart is ours to explain, not theirs."""
 
 
 def held(bar: Bar, cases: Sequence[Case]) -> Held:
@@ -154,9 +187,9 @@ def _miss(case: Case) -> str:
     if case.why == "inert":
         return "the planted fault broke no contract on that trace"
     if case.why == "unsound before":
-        return f"the {case.verdict} broke its contract before the fault was planted, and its repair is enough"
+        return "a stage broke its contract before the fault was planted, too, and its repair is enough"
     if case.why == "alone":
-        return f"the repair of the {case.verdict} alone is enough"
+        return "once one of the two stages keeps its contract, the fault of the other does no harm"
     if case.convicted:
         return f"other convictions of the {case.verdict}"
     return f"{case.verdict}: {case.reason}" if case.reason else case.verdict

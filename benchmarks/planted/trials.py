@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Literal
 
 from benchmarks.planted.baselines import WHYDUNIT, Said, asked_whydunit, from_log
-from diagnose.ablate.plan import planned
-from diagnose.ablate.scene import scene_of
 from diagnose.attribute.funnel import funnel_of, lost_at
 from diagnose.core.artifact import Context
 from diagnose.core.blame import Blame
@@ -17,11 +15,11 @@ from diagnose.core.pipeline import Pipeline
 from diagnose.core.stage import Role, in_order
 from diagnose.core.trace import Trace
 from diagnose.core.trust import Trust
-from diagnose.flow.failing import failing_of
-from diagnose.flow.found import Found, Scored
+from diagnose.flow.apart import reads_through, unsound
+from diagnose.flow.found import Found
 from diagnose.flow.trust import Bench, combinations_of, trusted
 from diagnose.replay.memo import Memo
-from diagnose.replay.run import Meter, Runner
+from diagnose.replay.run import Runner
 from diagnose.score.label import Label, Library, label_of
 from diagnose.score.table import Scorer
 from diagnose.stages.faults import Fault
@@ -47,10 +45,11 @@ class Case:
 
     `right` is what the bars ask for: the verdict is the planted stage; for a pair, both stages are in one
     minimal repair set. `in_prompt` says that the fault left all gold passages among the packed ones. `said`
-    is what the baselines say. `why` is told of wrong and missing verdicts alone: `inert` where the fault
-    broke no contract on this trace, `unsound before` where the stage convicted broke its contract without
-    the fault, too, `alone` where the repair of one stage of a planted pair is enough, else None. `reason` is
-    that of an undecided verdict.
+    is what the baselines say. `read_through` marks a pair in which the evidence reached the model with the other
+    fault: its repair is the answer there, whatever else is broken. `why` is told of wrong and missing verdicts
+    alone: `inert` where the fault broke no contract on this trace, `unsound before` where the stage convicted
+    (of a pair: one whose repair alone is enough) broke its contract without the fault, too, `alone` where the repair
+    of one stage of a planted pair is enough, else None. `reason` is that of an undecided verdict.
     """
 
     setup: str
@@ -64,6 +63,7 @@ class Case:
     in_prompt: bool
     model_runs: int
     said: dict[str, Said] = field(default_factory=dict)
+    read_through: bool = False
     why: str | None = None
     reason: str | None = None
 
@@ -161,6 +161,7 @@ class Planter:
             mode=blame.mode,
             right=_right(blame, roles),
             in_prompt=any(f.name in LEAVES_EVIDENCE for f in faults) and self._all_packed(trace),
+            read_through=reads_through(roles, trace, self.labels[trace.trace_id]),
             model_runs=blame.runs.model,
             said=self._said(trace, planted, noise) if faults else {},
             reason=blame.undecided.reason if blame.undecided else None,
@@ -168,7 +169,7 @@ class Planter:
         if case.right or not faults:
             return case
         if len(roles) == 2:
-            return replace(case, why="alone" if (blame.verdict,) in blame.minimal_repairs else None)
+            return replace(case, why=self._why_of_pair(blame, trace))
         return replace(case, why=self._why(case, trace, planted))
 
     def _all_packed(self, trace: Trace) -> bool:
@@ -193,13 +194,14 @@ class Planter:
             return "unsound before"
         return None
 
-    def _unsound(self, runner: Runner, trace: Trace) -> set[Role]:
-        """The stages before the model that break their contract on this trace."""
-        one = failing_of(Scored(trace, None, None), self.library, self.scorer)
-        assert one.label is not None
-        meter = Meter()
-        plan = planned(runner, trace.query, scene_of(runner, trace.query, one.label, one.right, meter), meter)
-        return {role for role, stage in plan.fair.items() if not stage.sound}
+    def _why_of_pair(self, blame: Blame, trace: Trace) -> str | None:
+        alone = {repair[0] for repair in blame.minimal_repairs if len(repair) == 1}
+        if not alone:
+            return None
+        return "unsound before" if alone & self._unsound(self.runner, trace) else "alone"
+
+    def _unsound(self, runner: Runner, trace: Trace) -> frozenset[Role]:
+        return unsound(runner, trace, self.library, self.scorer)
 
 
 def _right(blame: Blame, roles: tuple[Role, ...]) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.planted.tally import BARS, OURS, Count, Held, counted, held, methods, missed
+from benchmarks.planted.tally import APART, BARS, OURS, WHOLE, Count, Held, counted, held, methods, missed
 from benchmarks.planted.trials import Case, Setup
 from diagnose.core.trust import Trust
 from diagnose.stages.faults import FAULTS
@@ -52,6 +52,7 @@ def _json(results: Results) -> Json:
     return {
         "about": dict(results.about),
         "bars": [_bar_json(held(bar, readers)) for bar in BARS],
+        "apart": [_bar_json(held(bar, readers)) for bar in APART],
         "embedded_model": [_bar_json(h) for bar in BARS if (h := held(bar, embedded)).count.n],
         "setups": {
             name: [_bar_json(h) for bar in BARS if (h := held(bar, own)).count.n]
@@ -62,7 +63,7 @@ def _json(results: Results) -> Json:
                 name: _count_json(count)
                 for name, count in methods([c for c in readers if bar.which(c)]).items()
             }
-            for bar in BARS[:5]
+            for bar in WHOLE
         },
         "faults": [_fault_json(*row) for row in _fault_rows(readers)],
         "whydunit_classes": _classes(readers),
@@ -155,6 +156,7 @@ def _page(results: Results) -> list[str]:
     readers, embedded = results.cases(False), results.cases(True)
     lines = [*_head(results), "## The bars", "", *_bar_table([held(bar, readers) for bar in BARS]), ""]
     lines += ["Where a bar is missed, and why:", "", *_misses(readers), ""]
+    lines += ["## Counted apart", "", APART_TEXT, "", *_bar_table([held(bar, readers) for bar in APART]), ""]
     lines += ["## Other methods on the same failures", "", METHODS_TEXT, "", *_method_table(readers), ""]
     lines += ["## Each fault", "", FAULTS_TEXT, "", *_fault_table(readers), ""]
     lines += ["## Each pipeline", "", *_setup_tables(results)]
@@ -165,8 +167,16 @@ def _page(results: Results) -> list[str]:
     return lines
 
 
+APART_TEXT = (
+    "Of two kinds of failures the bars say nothing, as no verdict on them could be right; here they are by themselves\n"
+    "and with the rest. Where a pair's other fault left the evidence in the context of a faulty model, the repair of\n"
+    "the model (the reference answer wherever its context holds the evidence) is enough by itself, by definition: no\n"
+    "minimal repair set holds both. And a fault may change what a stage gives without breaking what the stage owes\n"
+    "(a ranker that does nothing and had the gold first): then the stage is sound, and the model, wrong on a fair\n"
+    "context, is convicted."
+)
 METHODS_TEXT = (
-    "Right / wrong in per cent of the failures; what is neither is no verdict. For pairs a method is right where it\n"
+    "Right / wrong in per cent of all failures, those counted apart above too; what is neither is no verdict. For pairs a method is right where it\n"
     "names both stages; in brackets how often it names at least one of them. A baseline's class counts as right\n"
     "where any stage it could stand for is the planted one (`baselines.py` says which)."
 )
@@ -255,7 +265,7 @@ def _commonest(cases: Sequence[Case]) -> list[tuple[tuple[str, ...], int]]:
 
 
 def _method_table(cases: Sequence[Case]) -> list[str]:
-    found = {bar.name: methods([c for c in cases if bar.which(c)]) for bar in BARS[:5]}
+    found = {bar.name: methods([c for c in cases if bar.which(c)]) for bar in WHOLE}
     names = [OURS, *(name for name in next(iter(found.values())) if name != OURS)]
     lines = [f"| case | {' | '.join(names)} |", f"| --- |{' --- |' * len(names)}"]
     for case, counts in found.items():
@@ -264,11 +274,11 @@ def _method_table(cases: Sequence[Case]) -> list[str]:
         )
     calls = [
         _plain(c.runs_each if (c := found[bar.name].get(name)) else None)
-        for bar in BARS[:1]
+        for bar in WHOLE[:1]
         for name in names
     ]
     lines.append(f"| model runs a failure, deterministic | {' | '.join(calls)} |")
-    noisy = [_plain(c.runs_each if (c := found[BARS[4].name].get(name)) else None) for name in names]
+    noisy = [_plain(c.runs_each if (c := found[WHOLE[4].name].get(name)) else None) for name in names]
     lines.append(f"| model runs a failure, noise 0.35 | {' | '.join(noisy)} |")
     return lines
 

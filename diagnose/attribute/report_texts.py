@@ -360,7 +360,9 @@ _TRUST: dict[str, Entry] = {
     "report.trust.trials.verdicts": number("How many have each verdict.", _N, FAILURES),
     "report.trust.trials.modes": number("The modes of the right ones.", _N, FAILURES, see=("modes",)),
     "report.trust.trials.inert": number(
-        "Those in which the fault broke no contract of its stage; they are neither right nor wrong.", _N, FAILURES
+        "Those in which the fault broke no contract of its stage; they are neither right nor wrong.",
+        _N,
+        FAILURES,
     ),
     "report.trust.trials.read_through": number(
         "Those of a pair in which the evidence reached the model with the other fault, whose repair is then enough; "

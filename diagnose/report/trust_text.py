@@ -61,7 +61,9 @@ def _apart(found: Trust) -> str | None:
     if inert:
         said.append(f"{inert} in which the planted fault broke no contract of its stage")
     if through:
-        said.append(f"{through} of pairs in which the evidence reached the faulty model, whose repair is enough")
+        said.append(
+            f"{through} of pairs in which the evidence reached the faulty model, whose repair is enough"
+        )
     return f"Counted apart, neither right nor wrong: {' and '.join(said)}." if said else None
 
 
