@@ -25,9 +25,9 @@ def kept(given: Given, own: Output, scene: Scene) -> bool:
 
 
 def repair(given: Given, own: Output, scene: Scene) -> Output:
-    """Its own output, missing gold in the places of its last non-gold passages (first of all, with no ranker behind).
+    """Its own output, missing gold put in front in place of its last non-gold passages.
 
-    A passage with the id of a missing gold passage is a stale copy: the gold takes its place. The list grows only
+    A passage with the id of a missing gold passage is a stale copy and gives way first. The list grows only
     where it is too short for the gold alone. Where nothing answers the question, passages that the corpus
     does not hold give way to the corpus's own of that id, or are left out.
     """
@@ -35,22 +35,14 @@ def repair(given: Given, own: Output, scene: Scene) -> Output:
     if kept(given, own, scene):
         return own
     own = _without_lures(own, scene)
-    found = _placed(own.passages, _missing(own, scene), scene)
+    missing = _missing(own, scene)
+    stale = {p.id for p in missing}
+    rest = [p for p in own.passages if p.id not in stale]
+    bearing = scene.label.evidence.bearing(rest)
+    surplus = len(missing) + len(rest) - max(len(own.passages), len(missing) + sum(bearing))
+    last = [i for i in range(len(rest)) if not bearing[i]][::-1][: max(0, surplus)]
+    found = (*missing, *(p for i, p in enumerate(rest) if i not in set(last)))
     return Passages(found if scene.ranked else gold_first(found, scene))
-
-
-def _placed(own: Sequence[Passage], missing: Sequence[Passage], scene: Scene) -> tuple[Passage, ...]:
-    """The list with the missing passages in it: each in the place of its stale copy, else behind what is kept of the
-    list. To have ranked them is the ranker's work; a ranker that does nothing must not pass them on first."""
-    current = {p.id: p for p in reversed(missing)}
-    stale = [i for i, p in enumerate(own) if p.id in current]
-    renewed = {own[i].id: i for i in reversed(stale)}
-    added = [p for p in missing if p.id not in renewed or p is not current[p.id]]
-    bearing = scene.label.evidence.bearing(own)
-    spare = [i for i in range(len(own)) if not bearing[i] and i not in stale]
-    given_up = {*(spare[-len(added) :] if added else ()), *(i for i in stale if renewed[own[i].id] != i)}
-    kept_ones = (current.get(p.id, p) for i, p in enumerate(own) if i not in given_up)
-    return (*kept_ones, *added)
 
 
 def _missing(own: Passages, scene: Scene) -> tuple[Passage, ...]:

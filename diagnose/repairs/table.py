@@ -22,8 +22,7 @@ CONTRACTS: dict[Role, Contract] = {
     "retriever": Contract(
         "every gold passage that the corpus holds, among its candidates; where nothing answers the question, "
         "passages as the corpus holds them",
-        "its own output, missing gold in the places of its last non-gold passages (in front where no ranker "
-        "follows); for a question "
+        "its own output, missing gold put in front in place of its last non-gold passages; for a question "
         "without an answer, without what the corpus does not hold",
         retriever.kept,
         retriever.repair,
