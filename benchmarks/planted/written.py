@@ -176,7 +176,8 @@ APART_TEXT = (
     "context, is convicted."
 )
 METHODS_TEXT = (
-    "Right / wrong in per cent of all failures, those counted apart above too; what is neither is no verdict. For pairs a method is right where it\n"
+    "Right / wrong in per cent of all failures, those counted apart above too; "
+    "what is neither is no verdict. For pairs a method is right where it\n"
     "names both stages; in brackets how often it names at least one of them. A baseline's class counts as right\n"
     "where any stage it could stand for is the planted one (`baselines.py` says which)."
 )
