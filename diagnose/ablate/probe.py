@@ -22,7 +22,7 @@ OTHERS = 12
 def probed(runner: Runner, plan: Plan, meter: Meter, seed: int = 0) -> tuple[str, str]:
     """The model's mode and what was seen, by a few more runs on the fair context taken apart.
 
-    `ignored`: wrong with gold alone. `closed-book`: wrong with gold alone, and says what it says without
+    `ignored`: wrong with gold alone, or as soon as anything is beside it. `closed-book`: wrong with gold alone, and says what it says without
     any context. `position`: right with gold alone and in another order of the same passages. `distracted`:
     right with gold alone and with irrelevant passages beside it, wrong with the distractors in every order
     tried. `invented`, for a question that nothing answers: with or without a passage that lures it. Raises
@@ -65,7 +65,7 @@ def probed(runner: Runner, plan: Plan, meter: Meter, seed: int = 0) -> tuple[str
     if any(right(answer("shuffle", seed + draw)) for draw in range(1, SHUFFLES + 1)):
         return "position", "right with gold alone and in another order of the same passages"
     if others and not right(answer("irrelevant-swap")):
-        return "ignored", "right with gold alone only: irrelevant passages beside it are too much already"
+        return "ignored", "right with gold alone, wrong as soon as anything, however irrelevant, is beside it"
     return "distracted", "right with gold alone and beside irrelevant passages, wrong beside these"
 
 

@@ -190,8 +190,10 @@ _TEXTS: dict[tuple[Role, str], _Mode] = {
         "chunk smaller.",
     ),
     ("model", "ignored"): _Mode(
-        "The evidence was in front of it, and even with the gold passages alone its answer is wrong.",
-        "wrong on the fair context and on the gold-only context, and no other mode of the model applies",
+        "The evidence was in front of it and it did not use it: its answer is wrong with the gold passages alone, "
+        "or as soon as anything, however irrelevant, stands beside them.",
+        "wrong on the fair context, and on the gold-only context or with the other passages swapped for irrelevant "
+        "ones; no other mode of the model applies",
         "the fair context with the evidence marked, its answer, the gold answers, its answer on gold only",
         "First read a few of these as a check on labels and scorer. Then change the prompt, take a stronger "
         "model, or fine-tune: this is the failure that it helps with.",
@@ -204,8 +206,10 @@ _TEXTS: dict[tuple[Role, str], _Mode] = {
         "that checks drafts against the context; prefer a model that abstains.",
     ),
     ("model", "distracted"): _Mode(
-        "It answers from the gold passages alone, and not with the other passages beside them.",
-        "wrong on the fair context, right on the gold-only context",
+        "It answers from the gold passages, alone or with irrelevant ones beside them, and not with the passages "
+        "that it was given beside them.",
+        "wrong on the fair context, right on the gold-only context and with the other passages swapped for "
+        "irrelevant ones",
         "its answer on the fair context and on gold only, and the passage that its wrong answer stands in",
         "Pass on fewer passages (a smaller top_n, a score threshold); ask it to quote the passage it answers "
         "from. A better ranker does not help here, a shorter context does.",

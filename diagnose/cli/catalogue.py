@@ -58,11 +58,13 @@ _ABLATIONS: dict[str, tuple[str, str]] = {
     ),
     "gold-only": (
         "The model gets the gold passages and nothing else.",
-        "tells `distracted` (right with gold only) from `ignored` (wrong even then)",
+        "tells `ignored` (wrong even then) from `distracted` and `position`",
     ),
     "irrelevant-swap": (
-        "The model gets a context of as many passages that have nothing to do with the question.",
-        "whether the answer depends on the context at all",
+        "The model gets the gold passages, and beside them as many others that have nothing to do with the "
+        "question.",
+        "the control for `distracted`: a model that is wrong here too is misled by anything beside gold "
+        "(`ignored`)",
     ),
 }
 

@@ -6,6 +6,7 @@ import pytest
 
 from diagnose.ablate.probe import probed
 from diagnose.ablate.trial import Trial, replay_of, tried
+from diagnose.attribute.mode_texts import MODES
 from diagnose.core.artifact import Answer, Context, Decision, Output, Passages
 from diagnose.core.pipeline import Pipeline
 from diagnose.core.stage import Given, Role
@@ -157,7 +158,10 @@ def test_ablations_tell_how_the_model_fails(name: str, mode: str) -> None:
     meter = Meter()
     found, seen = probed(runner, trial.plan, meter)
     assert found == mode
-    assert seen
+    alone = seen.startswith("right with gold alone")
+    assert alone == (name not in ("blind", "parrot"))
+    # What was seen and what the mode means stand beside each other in reports.
+    assert not (alone and "even with the gold passages alone" in MODES["model", mode].definition)
     assert 1 <= meter.runs.model <= 4
     assert probed(runner, trial.plan, Meter()) == (found, seen)
 
