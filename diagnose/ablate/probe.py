@@ -22,11 +22,11 @@ OTHERS = 12
 def probed(runner: Runner, plan: Plan, meter: Meter, seed: int = 0) -> tuple[str, str]:
     """The model's mode and what was seen, by a few more runs on the fair context taken apart.
 
-    `ignored`: wrong with gold alone, or as soon as anything is beside it. `closed-book`: wrong with gold alone, and says what it says without
-    any context. `position`: right with gold alone and in another order of the same passages. `distracted`:
-    right with gold alone and with irrelevant passages beside it, wrong with the distractors in every order
-    tried. `invented`, for a question that nothing answers: with or without a passage that lures it. Raises
-    `Broken`.
+    `ignored`: wrong with gold alone, or right with it and wrong as soon as anything is beside it.
+    `closed-book`: wrong with gold alone, and says what it says without any context. `position`: right with
+    gold alone and in another order of the same passages. `distracted`: right with gold alone and with
+    irrelevant passages beside it, wrong with the distractors in every order tried. `invented`, for a
+    question that nothing answers: with or without a passage that lures it. Raises `Broken`.
     """
     scene = plan.scene
     lured = not scene.label.gold.answerable

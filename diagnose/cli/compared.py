@@ -50,18 +50,22 @@ def write_all(
     title: str,
 ) -> None:
     """Write the value to each file; `more` holds forms that not every value has, by suffix."""
+    for path in outputs:
+        write_body(path, _body(path.suffix, value, sections, more, title))
+
+
+def write_body(path: Path, *parts: bytes) -> None:
+    """Write a document whole or not at all; `-` is stdout. UsageError where it cannot be written."""
     from diagnose.cli.outputs import write_bytes
 
-    for path in outputs:
-        body = _body(path.suffix, value, sections, more, title)
-        if str(path) == "-":
-            sys.stdout.buffer.write(body)
-            continue
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_bytes(path, body)
-        except OSError as error:
-            raise UsageError(f"{path}: cannot be written ({error.strerror})") from error
+    if str(path) == "-":
+        sys.stdout.buffer.writelines(parts)
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(path, *parts)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written ({error.strerror})") from error
 
 
 def _body(

@@ -11,7 +11,7 @@ from diagnose.cli.session import paper, say
 from diagnose.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from diagnose.core.blame import Blame
     from diagnose.core.game import Game
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from diagnose.core.report import Report
     from diagnose.core.trust import Trust
     from diagnose.flow import Found
+    from diagnose.report.to_html import Baseline
     from diagnose.traces.lines import Problem
 
 T = TypeVar("T")
@@ -63,17 +64,43 @@ def write_folder(folder: Path, report: Report, found: Found) -> None:
 
 
 def write_pages(
-    folder: Path, report: Report, blames: Sequence[Blame], games: Iterable[Game], cases: Iterable[Case]
+    folder: Path,
+    report: Report,
+    blames: Sequence[Blame],
+    games: Iterable[Game],
+    cases: Iterable[Case],
+    baseline: Baseline | None = None,
 ) -> None:
-    """Write what people read of a report: Markdown and the HTML page."""
-    from diagnose.cli.catalogue import entries
-    from diagnose.report.to_html import html_report_parts
+    """Write what people read of a report: Markdown and the HTML page, with the baseline where there is one."""
+    write_bytes(folder / MARKDOWN, markdown_of(report, baseline))
+    write_bytes(folder / PAGE, *page_of(folder, report, (blames, games, cases), baseline))
+
+
+def markdown_of(report: Report, baseline: Baseline | None = None) -> bytes:
+    """The report as Markdown, and below it what changed since the baseline."""
+    from diagnose.report.sections import comparison_sections
+    from diagnose.report.sections_markdown import markdown_sections
     from diagnose.report.to_markdown import markdown_report
 
-    write_bytes(folder / MARKDOWN, markdown_report(report).encode())
-    shown = f"reports/{folder.name}"
-    parts = html_report_parts(report, blames, games, cases, entries(), folder=shown)
-    write_bytes(folder / PAGE, *(part.encode() for part in parts))
+    text = markdown_report(report)
+    if baseline is not None:
+        text += markdown_sections(comparison_sections(baseline.comparison), marker="")
+    return text.encode()
+
+
+def page_of(
+    folder: Path,
+    report: Report,
+    rows: tuple[Sequence[Blame], Iterable[Game], Iterable[Case]],
+    baseline: Baseline | None = None,
+) -> Iterator[bytes]:
+    """The HTML page of a report in pieces; `rows` are its blames, games and cases."""
+    from diagnose.cli.catalogue import entries
+    from diagnose.report.to_html import html_report_parts
+
+    shown = f"reports/{folder.resolve().name}"
+    for part in html_report_parts(report, *rows, entries(), baseline, folder=shown):
+        yield part.encode()
 
 
 def write_bytes(path: Path, *parts: bytes) -> None:
@@ -98,6 +125,16 @@ def print_report(report: Report, folder: Path, json: bool, quiet: bool) -> None:
     elif not quiet:
         text_report(report, paper())
     say(f"written to {folder}/ ({PAGE}, {REPORT}, {MARKDOWN}, {BLAME}, {GAMES}, {REPLAYS})", quiet)
+
+
+def attach_baseline(folder: Path, baseline: Path, allow: Collection[str], seed: int) -> Baseline:
+    """Put the comparison with a baseline into the pages of a report that is there already."""
+    from diagnose.flow.gated import beside_baseline
+    from diagnose.report.to_json import read_report
+
+    found = beside_baseline(folder, baseline, allow, seed)
+    write_pages(folder, read_report(folder), *rows_of(folder), found)
+    return found
 
 
 def attach_trust(folder: Path, trust: Trust) -> None:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from diagnose.cli.annotate import tell
+from diagnose.cli.beside import Against
+from diagnose.cli.compared import Allow
 from diagnose.cli.session import (
     Debug,
     Json,
@@ -78,6 +80,8 @@ def run(
             "--workarounds", help="Play the repairs of sound stages, too: what else would have helped."
         ),
     ] = False,
+    baseline: Against = None,
+    allow: Allow = None,
     annotate: Annotated[
         str | None,
         typer.Option(help="Write the verdicts back, too: the URL of a Phoenix or MLflow server, or a file."),
@@ -99,6 +103,7 @@ def run(
     from diagnose.ablate.spread import Effort
     from diagnose.cli.opened import pipeline_of, runner_of, scorer_of, traces_of
     from diagnose.cli.outputs import print_report, ready_folder, write_folder
+    from diagnose.flow.gated import check_baseline
 
     log, problems = traces_of(traces, strict, quiet, gold)
     loaded = pipeline_of(pipeline, log) if pipeline else None
@@ -106,6 +111,8 @@ def run(
     if not any(trace.steps for trace in log) and not any(trace.outcome for trace in log):
         raise UsageError(f"{traces} holds queries without steps: log them first with  diagnose record")
     ready_folder(output)
+    if baseline is not None:
+        check_baseline(baseline)
     if loaded is None:
         found = flow.observed(log, scorer)
     else:
@@ -119,6 +126,8 @@ def run(
     )
     write_folder(output, report, found)
     print_report(report, output, json, quiet)
+    if baseline is not None:
+        _hold_against(output, baseline, allow or [], seed, json, quiet)
     _say_work(found, report, quiet)
     if annotate is not None:
         from diagnose.traces.annotate import annotate as written
@@ -127,6 +136,16 @@ def run(
     _refuse_failed_stages(found, strict, quiet)
     if loaded is not None and found.blames and not report.ranking:
         _refuse_silence(report)
+
+
+def _hold_against(output: Path, baseline: Path, allow: list[str], seed: int, json: bool, quiet: bool) -> None:
+    """The comparison with a baseline, on the pages and on stdout; the report itself stands without it."""
+    from diagnose.cli.beside import print_beside, sections_of
+    from diagnose.cli.outputs import attach_baseline
+
+    found = attach_baseline(output, baseline, allow, seed)
+    if not json and not quiet:
+        print_beside(sections_of(found))
 
 
 def _refuse_failed_stages(found: Found, strict: bool, quiet: bool) -> None:

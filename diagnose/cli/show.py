@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from diagnose.cli.beside import Against, print_beside, sections_of
+from diagnose.cli.compared import SUFFIXES, Allow, Outputs, check_suffixes, write_body
 from diagnose.cli.session import Debug, Json, guarded, paper, say
 from diagnose.errors import BadInput, UsageError, quoted
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from diagnose.core.replay import Case
     from diagnose.core.report import Report
     from diagnose.report.laid_open import OneTrace
+    from diagnose.report.to_html import Baseline
     from diagnose.traces.lines import Problem
 
     Kept = TypeVar("Kept", Blame, Game, Case)
@@ -37,6 +40,9 @@ def show(
     width: Annotated[
         int | None, typer.Option(min=60, max=1000, help="Columns to fill; without it, those of the terminal.")
     ] = None,
+    baseline: Against = None,
+    allow: Allow = None,
+    output: Outputs = None,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -44,24 +50,57 @@ def show(
 
     Example: diagnose show reports/handbook · diagnose show reports/handbook q17
     """
-    from diagnose.report.to_json import json_report, read_report, report_file
-    from diagnose.report.to_text import text_report
+    from diagnose.report.to_json import read_report, report_file
     from diagnose.report.trace_text import trace_text
 
+    outputs = output or []
+    check_suffixes(outputs, SUFFIXES)
     read = read_report(report)
     folder = report_file(report).parent
     if trace_id is None:
-        if json:
-            _write(json_report(read))
-        else:
-            text_report(read, paper(width))
+        beside = _beside(report, baseline, allow or [], read.provenance.seed)
+        _write_forms(outputs, read, folder, beside)
+        if Path("-") not in outputs:
+            _print(read, beside, json, width)
             _say_next(report, folder)
         return
+    if outputs or baseline is not None:
+        raise UsageError("--output and --baseline are for a whole report: leave the trace id out")
     one = opened(folder, trace_id, read, report)
     if json:
         _write(_document(one))
     else:
         trace_text(one, paper(width))
+
+
+def _beside(report: Path, baseline: Path | None, allow: list[str], seed: int) -> Baseline | None:
+    from diagnose.flow.gated import beside_baseline
+
+    return None if baseline is None else beside_baseline(report, baseline, allow, seed)
+
+
+def _write_forms(outputs: list[Path], report: Report, folder: Path, beside: Baseline | None) -> None:
+    """The report as it stands in its folder, in other forms or with a baseline."""
+    from diagnose.cli.outputs import markdown_of, page_of, rows_of
+    from diagnose.report.to_json import json_report
+
+    for path in outputs:
+        if path.suffix == ".html":
+            write_body(path, *page_of(folder, report, rows_of(folder), beside))
+        else:
+            write_body(path, json_report(report) if path.suffix == ".json" else markdown_of(report, beside))
+
+
+def _print(report: Report, beside: Baseline | None, json: bool, width: int | None) -> None:
+    from diagnose.report.to_json import json_report
+    from diagnose.report.to_text import text_report
+
+    if json:
+        _write(json_report(report))
+        return
+    text_report(report, paper(width))
+    if beside is not None:
+        print_beside(sections_of(beside), width)
 
 
 def opened(folder: Path, trace_id: str, report: Report, named: Path) -> OneTrace:

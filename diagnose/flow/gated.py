@@ -12,6 +12,8 @@ from diagnose.gate.compare import compared
 from diagnose.gate.judge import judged
 from diagnose.gate.pairs import paired
 from diagnose.gate.rules import Rules
+from diagnose.report.to_html import Baseline
+from diagnose.report.to_json import read_report
 
 
 def gated(reports: Sequence[Path], baselines: Sequence[Path], rules: Rules, seed: int) -> GateVerdict:
@@ -28,6 +30,18 @@ def compared_reports(before: Path, after: Path, allow: Collection[str], seed: in
     """Two reports paired by trace; errors as `gated`."""
     pairs = paired(read_sides([before]), read_sides([after]), allow)
     return compared(pairs, (_name([before]), _name([after])), Chance(seed))
+
+
+def beside_baseline(report: Path, baseline: Path, allow: Collection[str], seed: int) -> Baseline:
+    """A report folder's baseline, itself a report folder, with the comparison; errors as `gated`."""
+    then = read_report(baseline)
+    return Baseline(then, compared_reports(baseline, report, allow, seed))
+
+
+def check_baseline(baseline: Path) -> None:
+    """BadInput where a report is no good as a baseline: before a long run, not after it."""
+    read_report(baseline)
+    read_sides([baseline])
 
 
 def _name(paths: Sequence[Path]) -> str:
