@@ -58,6 +58,8 @@ class Account:
     unmapped: Counter[str] = field(default_factory=Counter)
     attributes: Counter[str] = field(default_factory=Counter)
     noted: dict[str, Noted] = field(default_factory=dict)
+    _files: dict[str, str] = field(default_factory=dict)
+    _last: tuple[str, int, int] = ("", 0, 0)
 
     def note(self, what: str, where: str | None = None, n: int = 1) -> None:
         """Puts something down; `where` is kept of the first time only."""
@@ -68,6 +70,21 @@ class Account:
         if before is None:
             before = Noted(what, 0, where)
         self.noted[what] = Noted(what, before.n + n, before.first)
+
+    def place(self, source: str, line: int) -> str:
+        """A name for a row that has none: its file and line, no folder of the machine.
+
+        Several rows of one line (a list that was not laid out) and files of one name get a number.
+        """
+        name = source.replace("\\", "/").rpartition("/")[2]
+        n = 2
+        while self._files.setdefault(name, source) != source:
+            name = f"{name.removesuffix(f' ({n - 1})')} ({n})"
+            n += 1
+        before = self._last
+        nth = before[2] + 1 if before[:2] == (source, line) else 1
+        self._last = (source, line, nth)
+        return f"{name}:{line}" if nth == 1 else f"{name}:{line}.{nth}"
 
     def summary(self) -> AccountSummary:
         """The account as plain values, the most frequent first."""

@@ -96,6 +96,22 @@ KINDS: tuple[tuple[str, Mapping[str, Kind]], ...] = (
         },
     ),
     (
+        "ai.operationId",
+        {
+            "ai.generatetext.dogenerate": "model",
+            "ai.streamtext.dostream": "model",
+            "ai.generateobject.dogenerate": "model",
+            "ai.streamobject.dostream": "model",
+            "ai.generatetext": "chain",
+            "ai.streamtext": "chain",
+            "ai.embed": "embedding",
+            "ai.embedmany": "embedding",
+            "ai.embed.doembed": "embedding",
+            "ai.rerank.dorerank": "ranker",
+            "ai.toolcall": "tool",
+        },
+    ),
+    (
         "traceloop.span.kind",
         {"workflow": "chain", "task": "chain", "agent": "agent", "tool": "tool"},
     ),
@@ -234,6 +250,8 @@ PROMPT_EVENTS: Mapping[str, str] = {
     "gen_ai.content.prompt": "user",
 }
 """Span events of the older GenAI convention that hold the prompt, by the role that speaks."""
+DETAILS_EVENT = "gen_ai.client.inference.operation.details"
+"""An event, of a span or on its own, whose attributes are what the span's would be."""
 ANSWER_EVENTS = frozenset({"gen_ai.choice", "gen_ai.content.completion"})
 
 LISTS = (
@@ -283,6 +301,12 @@ PASSED_OVER = (
     "server.",
     "prompt.",
     "telemetry.",
+    "ai.",
+    "operation.name",
+    "resource.name",
+    "otel.",
+    "span.kind",
+    "internal.span.format",
     "code.",
     "thread.",
     "lc_",

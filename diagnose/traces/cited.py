@@ -210,9 +210,11 @@ def _from_fields(item: Mapping[str, Any], bare: bool) -> Cited | None:
         text = _first_text(metadata, TEXT_KEYS)
     explicit = identifier(item, ID_KEYS)
     score = as_number(_first(item, SCORE_KEYS))
-    if text is None and not (bare and explicit is not None):
+    if text is None and not (bare and (explicit is not None or identifier(item, FILE_KEYS))):
         return None
     found, id_from = (explicit, "output") if explicit else metadata_id(metadata)
+    if found is None and (file := identifier(item, FILE_KEYS)):
+        found, id_from = file, "metadata"
     title = item.get("title", metadata.get("title"))
     return Cited(
         id=found,

@@ -48,17 +48,18 @@ ALIASES: Columns = {
     ),
     "query": (
         *("user_input", "question", "query", "input", "user_query", "user_question", "query_text", "prompt"),
-        *("vars.query", "vars.question", "vars.input"),
+        *("vars.query", "vars.question", "vars.input", "inputs", "request", "messages"),
     ),
     "history": ("history", "chat_history", "conversation"),
     "answer": (
         *("response", "actual_output", "actualOutput", "generated_answer", "prediction", "predicted_answer"),
-        *("model_answer", "llm_answer", "system_answer", "output", "completion", "answer"),
+        *("model_answer", "llm_answer", "system_answer", "output", "completion", "answer", "outputs"),
     ),
     "passages": (
         *("retrieved_contexts", "retrieved_context", "retrieval_context", "retrievalContext", "contexts"),
         *("retrieved_documents", "retrieved_docs", "retrieved_passages", "source_documents", "documents"),
-        *("passages", "ctxs"),
+        *("passages", "ctxs", "search_results", "sources", "chunks", "results", "outputs.contexts"),
+        *("outputs.retrieved_contexts", "outputs.documents", "outputs.source_documents", "outputs.context"),
     ),
     "passage_ids": ("retrieved_context_ids", "retrieved_ids", "retrieved_doc_ids", "context_ids", "doc_ids"),
     "context": ("packed_context", "prompt_context", "context_text", "context"),
@@ -72,16 +73,32 @@ ALIASES: Columns = {
             "gold_answer",
             "gold_answers",
         ),
-        *("answers", "correct_answer", "ideal", "target"),
+        *("answers", "correct_answer", "ideal", "target", "reference_outputs", "expectations"),
     ),
-    "gold.passages": ("reference_contexts", "gold_contexts", "gold_passages", "positive_passages"),
+    "gold.passages": (
+        "reference_contexts",
+        "gold_contexts",
+        "gold_passages",
+        "positive_passages",
+        "expected_retrieved_context",
+    ),
     "gold.ids": (
         *("reference_context_ids", "gold_doc_ids", "gold_ids", "gold_passage_ids", "relevant_doc_ids"),
-        *("relevant_ids", "positive_doc_ids", "corpus-id"),
+        *("relevant_ids", "positive_doc_ids", "relevant_passage_ids", "corpus-id"),
     ),
     "gold.sentences": ("gold_sentences", "evidence_sentences", "supporting_sentences"),
     "answerable": ("answerable", "is_answerable"),
-    "score": ("outcome_score", "answer_correctness", "correctness", "is_correct", "score"),
+    "score": (
+        *(
+            "outcome_score",
+            "answer_correctness",
+            "correctness",
+            "is_correct",
+            "score",
+            "feedback.correctness",
+        ),
+        "feedback.score",
+    ),
     "feedback": ("feedback", "user_feedback", "thumbs"),
     "model": ("model", "model_name", "provider.id"),
     "prompt_tokens": ("prompt_tokens", "input_tokens", "tokenUsage.prompt", "response.tokenUsage.prompt"),
@@ -123,8 +140,15 @@ PRESETS: Mapping[str, Columns] = {
     "promptfoo": {
         "query": ("vars.query", "vars.question", "vars.user_input", "vars.input", "vars.prompt"),
         "answer": ("response.output",),
-        "passages": ("vars.contexts", "vars.documents", "vars.passages"),
-        "context": ("vars.context",),
+        "passages": (
+            *("vars.contexts", "vars.documents", "vars.passages", "metadata.contexts", "metadata.documents"),
+            *("response.metadata.contexts", "response.metadata.documents", "response.output.contexts"),
+            *("response.output.documents", "response.output.passages"),
+        ),
+        "context": (
+            *("vars.context", "metadata.context", "response.metadata.context", "response.output.context"),
+        ),
+        "prompt": ("prompt.raw",),
         "gold.answers": ("vars.reference", "vars.ground_truth", "vars.expected", "vars.answer"),
         "score": ("score",),
         "model": ("provider.id", "provider.label"),
@@ -136,7 +160,7 @@ PRESETS: Mapping[str, Columns] = {
 """Columns of evaluation files whose makers fixed them."""
 
 GOLD: Columns = {
-    "gold.answers": ("answer", "response", "output"),
+    "gold.answers": ("answer", "response", "output", "outputs"),
     "gold.passages": ("passages", "contexts"),
 }
 """Columns that hold labels where a file holds nothing but labels."""
@@ -165,6 +189,23 @@ def parse_mapping(texts: list[str]) -> dict[str, str]:
             )
         mapping[target] = column
     return mapping
+
+
+GROUPED = ("inputs", "outputs", "reference_outputs", "expectations", "reference", "feedback")
+"""Objects that experiment tables (LangSmith, MLflow) spread over columns: `inputs.question`, `inputs/question`."""
+
+
+def grouped(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A row with the columns of each spread object as that object; any other row as it is."""
+    found: dict[str, dict[str, Any]] = {}
+    for name, value in row.items():
+        for group in GROUPED:
+            if name.startswith((f"{group}.", f"{group}/")) and value not in (None, ""):
+                found.setdefault(group, {})[name[len(group) + 1 :]] = value
+    if not found:
+        return row
+    spread = tuple(f"{group}{mark}" for group in found for mark in "./")
+    return {**{name: value for name, value in row.items() if not name.startswith(spread)}, **found}
 
 
 def looked_up(row: Mapping[str, Any], column: str) -> Any:

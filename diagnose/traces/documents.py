@@ -22,7 +22,8 @@ from diagnose.traces.scanner import BrokenValue, Scanner
 
 NESTED = frozenset(
     {
-        *("resourceSpans", "resource_spans", "scopeSpans", "scope_spans"),
+        *("resourceSpans", "resource_spans", "scopeSpans", "scope_spans", "batches"),
+        *("resourceLogs", "resource_logs", "scopeLogs", "scope_logs"),
         *("instrumentationLibrarySpans", "instrumentation_library_spans"),
     }
 )
@@ -30,7 +31,7 @@ NESTED = frozenset(
 TAKEN_APART = frozenset(
     {
         *("spans", "data", "traces", "runs", "observations", "results", "post", "patch"),
-        *("testCases", "samples"),
+        *("testCases", "samples", "test_results", "logRecords", "log_records"),
     }
 )
 """Lists whose entries stand for themselves."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -48,7 +49,9 @@ def span_of(
     kind: str | None = None,
 ) -> Span:
     """The span. `kind` is an OpenInference kind that the source keeps outside of the attributes."""
-    listed = split(attributes.items() if isinstance(attributes, Mapping) else attributes, account)
+    pairs = attributes.items() if isinstance(attributes, Mapping) else attributes
+    details = [event.attributes.items() for event in events if event.name == names.DETAILS_EVENT]
+    listed = split(itertools.chain(pairs, *details) if details else pairs, account)
     if kind and "openinference.span.kind" not in listed.flat:
         listed.flat["openinference.span.kind"] = kind
     role, label, tool = kind_of(listed.flat, events)

@@ -27,7 +27,7 @@ def spans_of_langfuse(document: Mapping[str, Any], account: Account) -> Iterator
     whole = document.get("trace", document)
     observations = plain_cell(document.get("observations"))
     if isinstance(whole, Mapping) and whole.get("id"):
-        yield _whole(whole, account)
+        yield _whole(whole, plain_cell(whole.get("scores") or document.get("scores")), account)
     for observation in observations if isinstance(observations, list) else ():
         if isinstance(observation, Mapping):
             yield span_of_observation(observation, account)
@@ -71,15 +71,34 @@ def span_of_observation(row: Mapping[str, Any], account: Account) -> Span:
     return msgspec.structs.replace(made, tool=SOURCE, tags={**tags, **made.tags})
 
 
-def _whole(trace: Mapping[str, Any], account: Account) -> Span:
+def judgement_of_score(score: Mapping[str, Any]) -> tuple[str, Judgement]:
+    """A row of an export of scores, and the id of the observation (else the trace) it is about."""
+    get = _getter(score)
+    about = hex_id(get("observationId") or get("traceId"))
+    return about, _judgement(score)
+
+
+def _judgement(score: Mapping[str, Any]) -> Judgement:
+    get = _getter(score)
+    return Judgement(str(get("name") or ""), get("value"), get("stringValue"))
+
+
+def _judgements(scores: Any) -> list[Judgement]:
+    """Scores as a list of objects, or as the tables of traces have them: values by name."""
+    if isinstance(scores, Mapping):
+        values = ((str(name), value) for name, value in scores.items())
+        return [Judgement(name, v[0] if isinstance(v, list) and v else v) for name, v in values]
+    return [
+        _judgement(score)
+        for score in (scores if isinstance(scores, list) else ())
+        if isinstance(score, Mapping)
+    ]
+
+
+def _whole(trace: Mapping[str, Any], scores: Any, account: Account) -> Span:
     get = _getter(trace)
     asked = plain_cell(get("input"))
-    scores = plain_cell(get("scores"))
-    judgements = [
-        Judgement(str(s.get("name", "")), s.get("value"), s.get("stringValue", s.get("string_value")))
-        for s in (scores if isinstance(scores, list) else ())
-        if isinstance(s, Mapping)
-    ]
+    judgements = _judgements(scores)
     metadata = plain_cell(get("metadata"))
     rest = {k: v for k, v in metadata.items() if k not in KEPT_APART} if isinstance(metadata, Mapping) else {}
     return Span(

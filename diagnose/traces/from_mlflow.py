@@ -34,7 +34,7 @@ def spans_of_mlflow(document: Mapping[str, Any], account: Account) -> Iterator[S
     yield _whole(document, info, trace_id, account)
     for span in spans if isinstance(spans, list) else ():
         if isinstance(span, Mapping):
-            yield _span(span, trace_id, account)
+            yield span_of_mlflow(span, trace_id, account)
 
 
 def _whole(document: Mapping[str, Any], info: Mapping[str, Any], trace_id: str, account: Account) -> Span:
@@ -86,7 +86,8 @@ def _tags(info: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
-def _span(span: Mapping[str, Any], trace_id: str, account: Account) -> Span:
+def span_of_mlflow(span: Mapping[str, Any], trace_id: str, account: Account) -> Span:
+    """One span; a lone one (the artifact `traces.json` lists them) says itself which trace it is of."""
     context = _object(span.get("context"))
     attributes = {key: unwrapped_once(value) for key, value in attributes_of(span.get("attributes")).items()}
     status = span.get("status", {"code": span.get("status_code"), "message": span.get("status_message")})
@@ -94,7 +95,9 @@ def _span(span: Mapping[str, Any], trace_id: str, account: Account) -> Span:
         status = {"code": status}
     made = span_of(
         Head(
-            trace_id=trace_id or hex_id(span.get("trace_id") or context.get("trace_id")),
+            trace_id=trace_id
+            or str(attributes.get("mlflow.traceRequestId") or "")
+            or hex_id(span.get("trace_id") or context.get("trace_id")),
             span_id=hex_id(span.get("span_id") or context.get("span_id")),
             parent_id=parent_id(span.get("parent_span_id") or span.get("parent_id") or ""),
             name=str(span.get("name") or ""),

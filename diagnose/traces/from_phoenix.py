@@ -21,7 +21,7 @@ COLUMN = "attributes."
 def spans_of_phoenix(document: Mapping[str, Any], account: Account) -> Iterator[Span]:
     """A span of the REST interface or of `Client.spans.get_spans`."""
     context = _object(document.get("context"))
-    attributes = _object(document.get("attributes"))
+    attributes = _object(plain_cell(document.get("attributes")))
     kind = document.get("span_kind")
     yield span_of(
         _head(document, context, SOURCE),
@@ -50,6 +50,7 @@ def spans_of_frame_row(row: Mapping[str, Any], account: Account) -> Iterator[Spa
         for name, value in row.items()
         if name.startswith(COLUMN) and value is not None and value != ""
     }
+    attributes.update(_object(plain_cell(row.get("attributes"))))
     context = {"trace_id": row.get("context.trace_id"), "span_id": row.get("context.span_id")}
     kind = row.get("span_kind")
     events = plain_cell(row.get("events"))

@@ -13,13 +13,15 @@ import msgspec
 from diagnose.core.trace import Gold, Trace
 from diagnose.errors import BadInput
 from diagnose.traces.account import Account
-from diagnose.traces.columns import ALIASES, columns_for
+from diagnose.traces.columns import ALIASES, columns_for, grouped
 from diagnose.traces.documents import Document, read_documents
-from diagnose.traces.from_records import Row, gold_of
+from diagnose.traces.from_promptfoo import of_cells
+from diagnose.traces.gold_columns import gold_of
 from diagnose.traces.lines import DEFAULT_LIMITS, Limits, Problem, source_name
 from diagnose.traces.rows import is_table, read_rows
 from diagnose.traces.said import query_in
 from diagnose.traces.sniff import format_of, held
+from diagnose.traces.table_row import Row
 
 ID_TAGS = ("query_id", "question_id", "qid", "example_id", "id")
 """Tags of a trace that may hold the id its label goes by."""
@@ -89,12 +91,12 @@ def _documents(path: Path, account: Account, limits: Limits) -> Iterator[Documen
 def _put(labels: Labels, document: Document, mapping: Mapping[str, str] | None, account: Account) -> None:
     labels.n_rows += 1
     found = format_of(document.value)
-    if found == "diagnose":
+    if found == "diagnose" or isinstance(document.value.get("gold"), Mapping):
         gold, question = _native(document)
-        names = [str(document.value["trace_id"])]
+        names = [str(name) for name in (document.value.get("trace_id"),) if name]
     else:
         preset = found if found in ("ragas", "ragchecker", "deepeval", "promptfoo") else "records"
-        row = Row(document.value, columns_for(preset, mapping))
+        row = Row(of_cells(grouped(document.value)), columns_for(preset, mapping), preset)
         question = query_in(row.get("query"))
         values = [
             row.row.get(column) for column in (*ALIASES["trace_id"], (mapping or {}).get("trace_id", ""))
@@ -111,7 +113,7 @@ def _put(labels: Labels, document: Document, mapping: Mapping[str, str] | None, 
 
 def _native(document: Document) -> tuple[Gold | None, str | None]:
     query: Any = document.value.get("query")
-    question = query.get("text") if isinstance(query, Mapping) else None
+    question = query.get("text") if isinstance(query, Mapping) else query if isinstance(query, str) else None
     if document.value.get("gold") is None:
         return None, None
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,10 +16,12 @@ from diagnose.traces.attributes import CONTENT_SWITCH
 from diagnose.traces.columns import columns_for
 from diagnose.traces.documents import Document
 from diagnose.traces.from_deepeval import spans_of_deepeval
+from diagnose.traces.from_jaeger import spans_of_jaeger
 from diagnose.traces.from_jsonl import TraceIds, decode_trace, to_trace, trace_decoder
-from diagnose.traces.from_langfuse import span_of_observation, spans_of_langfuse
+from diagnose.traces.from_langfuse import judgement_of_score, span_of_observation, spans_of_langfuse
 from diagnose.traces.from_langsmith import spans_of_langsmith
-from diagnose.traces.from_mlflow import spans_of_mlflow
+from diagnose.traces.from_logs import spans_of_logs
+from diagnose.traces.from_mlflow import span_of_mlflow, spans_of_mlflow
 from diagnose.traces.from_otlp import spans_of_line, spans_of_otlp, spans_of_span
 from diagnose.traces.from_phoenix import judgement_of, spans_of_console, spans_of_frame_row, spans_of_phoenix
 from diagnose.traces.from_records import trace_of_record
@@ -68,9 +70,11 @@ def of_document(
     elif format is None or format in ("phoenix-header", "envelope", "frame"):
         account.n["left out"] += 1
         yield _header(document) if format == "phoenix-header" else _unknown(document)
-    elif format == "phoenix-annotation":
-        about, judgement = judgement_of(document.value)
-        reading.judgements.setdefault(about, []).append(judgement)
+    elif format in ("phoenix-annotation", "langfuse-score"):
+        found = judgement_of(document.value) if format[0] == "p" else judgement_of_score(document.value)
+        reading.judgements.setdefault(found[0], []).append(found[1])
+    elif format == "otlp-metrics":
+        account.note("metrics: passed over", document.source)
     elif format == "diagnose":
         yield from _one_native(document, reading)
     elif format in RECORDS:
@@ -78,7 +82,7 @@ def of_document(
         columns = columns_for(format, reading.mapping)
         yield trace_of_record(document, format, columns, account, reading.text_of)
     else:
-        spans = _spans(format, document.value, account)
+        spans = SPANS_OF[format](document.value, account)
         yield from _gathered(document, format, spans, reading, groups)
 
 
@@ -98,7 +102,7 @@ def _gathered(
     except RecursionError:
         account.n["left out"] += 1
         yield Problem(document.source, document.line, "", "a span", "one nested too deep")
-    if not n and format != "otlp":
+    if not n and not format.startswith("otlp"):
         account.note("documents without a span", document.source)
 
 
@@ -114,29 +118,24 @@ def _format(value: Any, reading: Reading) -> Format | None:
     return found
 
 
-def _spans(format: Format, value: Mapping[str, Any], account: Account) -> Iterator[Span]:
-    match format:
-        case "otlp":
-            return spans_of_otlp(value, account)
-        case "otlp-span":
-            return spans_of_span(value, account)
-        case "console":
-            return spans_of_console(value, account)
-        case "phoenix":
-            return spans_of_phoenix(value, account)
-        case "phoenix-row":
-            return spans_of_frame_row(value, account)
-        case "mlflow":
-            return spans_of_mlflow(value, account)
-        case "langfuse":
-            return spans_of_langfuse(value, account)
-        case "langfuse-observation":
-            return iter((span_of_observation(value, account),))
-        case "langsmith":
-            return spans_of_langsmith(value, account)
-        case "deepeval-trace":
-            return spans_of_deepeval(value, account)
-    return iter(())
+Reader = Callable[[Mapping[str, Any], Account], Iterator[Span]]
+SPANS_OF: dict[Format, Reader] = {
+    "otlp": spans_of_otlp,
+    "otlp-span": spans_of_span,
+    "otlp-resource": lambda value, account: spans_of_otlp({"resourceSpans": [value]}, account),
+    "otlp-logs": spans_of_logs,
+    "jaeger": spans_of_jaeger,
+    "console": spans_of_console,
+    "phoenix": spans_of_phoenix,
+    "phoenix-row": spans_of_frame_row,
+    "mlflow": spans_of_mlflow,
+    "mlflow-span": lambda value, account: iter((span_of_mlflow(value, "", account),)),
+    "langfuse": spans_of_langfuse,
+    "langfuse-observation": lambda value, account: iter((span_of_observation(value, account),)),
+    "langsmith": spans_of_langsmith,
+    "deepeval-trace": spans_of_deepeval,
+}
+"""The readers of documents that hold spans."""
 
 
 def _one_native(document: Document, reading: Reading) -> Iterator[Trace | Problem]:

@@ -72,12 +72,18 @@ def flow_of(nodes: Iterable[Node], ids: PassageIds, account: Account) -> Flow:
             _after_retrieval(flow, held, ids, account)
         elif inside:
             _around(flow, held, inside, account)
-        elif span.kind == "retriever" or (span.kind == "tool" and held.passages and flow.retrieved):
+        elif span.kind == "retriever" or _searches_again(flow, held):
             flow.retrieved.append(held)
             flow.became[node.enter] = "retriever"
         elif held.passages:
             _unmarked(flow, held, ids, account)
     return flow
+
+
+def _searches_again(flow: Flow, held: Held) -> bool:
+    """Whether a tool found passages of its own; one that was given some did what comes after retrieval."""
+    span = held.node.span
+    return span.kind == "tool" and bool(held.passages and flow.retrieved) and not span.given
 
 
 def _retrievers_first(nodes: Iterable[Node]) -> list[Node]:

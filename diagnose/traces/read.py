@@ -187,7 +187,7 @@ def _read(source: Source, reading: Reading, groups: SpanGroups) -> Iterator[Trac
 
 def _rows(path: Path, reading: Reading) -> Iterator[Document | Problem]:
     source = source_name(path)
-    for row in read_rows(path, reading.limits):
+    for row in read_rows(path, reading.limits, reading.account):
         yield row if isinstance(row, Problem) else Document(source, row[0], row[1])
 
 

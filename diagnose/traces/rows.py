@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import ast
 import csv
 import io
+import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,14 +13,16 @@ from typing import Any
 import msgspec
 
 from diagnose.errors import BadInput, visible
+from diagnose.traces.account import Account
 from diagnose.traces.lines import DEFAULT_LIMITS, Limits, Meter, Problem, opened, source_name, translated
+from diagnose.traces.literals import literal
 
 CSV_SUFFIXES = {".csv": ",", ".tsv": "\t"}
 PARQUET_SUFFIXES = (".parquet", ".pq")
 BATCH_ROWS = 256
 DATASET_FILES = ("dataset_info.json", "state.json", "dataset_dict.json")
-MAX_LITERAL = 2_000_000
-"""Characters of a Python literal in a CSV cell that are parsed."""
+SEPARATORS = (",", ";", "\t", "|")
+"""What may stand between the cells of a file, the likeliest first."""
 NULLS = frozenset({"nan", "None", "null", "NaN", "<NA>", "NaT"})
 
 Row = tuple[int, dict[str, Any]]
@@ -42,30 +44,45 @@ def table_suffix(path: Path) -> str:
     return Path(path.stem).suffix.lower() if path.suffix.lower() == ".gz" else path.suffix.lower()
 
 
-def read_rows(path: Path, limits: Limits = DEFAULT_LIMITS) -> Iterator[Row | Problem]:
-    """The rows of a table, one at a time. Raises BadInput where it cannot be read as one."""
+def read_rows(
+    path: Path, limits: Limits = DEFAULT_LIMITS, account: Account | None = None
+) -> Iterator[Row | Problem]:
+    """The rows of a table, one at a time; `account` notes bytes that are no UTF-8. Raises BadInput where it
+    cannot be read as a table."""
     suffix = table_suffix(path)
     if is_dataset(path):
         yield from _dataset_rows(path)
     elif suffix in CSV_SUFFIXES:
-        yield from _csv_rows(path, CSV_SUFFIXES[suffix], limits)
+        yield from _csv_rows(path, limits, account or Account())
     else:
         yield from _arrow_rows(path, suffix)
 
 
-def _csv_rows(path: Path, separator: str, limits: Limits) -> Iterator[Row | Problem]:
+def _csv_rows(path: Path, limits: Limits, account: Account) -> Iterator[Row | Problem]:
     source = source_name(path)
     csv.field_size_limit(max(csv.field_size_limit(), limits.line_bytes))
     with opened(path, source) as stream, translated(source):
         meter = Meter(stream, source, limits)
         text = io.TextIOWrapper(io.BufferedReader(_Read(meter)), "utf-8-sig", errors="replace", newline="")
-        reader = csv.DictReader(text, delimiter=separator, strict=False)
+        header = text.readline()
+        lines = itertools.chain((header,), text)
+        separator = _separator(header, CSV_SUFFIXES[table_suffix(path)])
+        reader = csv.DictReader(lines, delimiter=separator, strict=False)
         try:
             for row in reader:
                 row.pop(None, None)  # cells beyond the header
+                if any("\ufffd" in value for value in row.values() if value):
+                    account.note("bytes that are no UTF-8 were replaced by U+FFFD", source)
                 yield reader.line_num, {name: value for name, value in row.items() if value not in ("", None)}
         except csv.Error as error:
             yield Problem(source, reader.line_num, "", "a CSV row", str(error))
+
+
+def _separator(header: str, usual: str) -> str:
+    """The separator of the header's columns: the usual one, unless only another stands in it."""
+    if usual in header:
+        return usual
+    return max(SEPARATORS, key=header.count) if any(s in header for s in SEPARATORS) else usual
 
 
 class _Read(io.RawIOBase):
@@ -152,15 +169,4 @@ def plain_cell(value: Any) -> Any:
     try:
         return msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError, UnicodeError):
-        return _literal(text, value)
-
-
-def _literal(text: str, value: str) -> Any:
-    if len(text) > MAX_LITERAL:
-        return value
-    for attempt in (text, text.replace("nan", "None").replace("array(", "(").replace("dtype=object)", ")")):
-        try:
-            return ast.literal_eval(attempt)
-        except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
-            continue
-    return value
+        return literal(text, value)

@@ -5,18 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from diagnose.traces.frames import is_frame, rows_of
+from diagnose.traces.from_promptfoo import rows_of_table
+
 Format = Literal[
     "diagnose",
     "otlp",
     "otlp-span",
+    "otlp-resource",
+    "otlp-logs",
+    "otlp-metrics",
     "console",
+    "jaeger",
     "phoenix",
     "phoenix-row",
     "phoenix-header",
     "phoenix-annotation",
     "mlflow",
+    "mlflow-span",
     "langfuse",
     "langfuse-observation",
+    "langfuse-score",
     "langsmith",
     "ragas",
     "ragchecker",
@@ -37,8 +46,10 @@ TOOLS = (
 
 ENVELOPES = (
     *("data", "traces", "spans", "runs", "results", "observations", "testCases", "samples", "post", "patch"),
-    "child_runs",
+    *("child_runs", "batches", "test_results"),
 )
+WRAPPERS = ("trace", "results", "testRunData", "test_run_data")
+"""Keys that a whole document may stand under."""
 OBSERVATION_TYPES = frozenset(
     {
         *("span", "generation", "event", "retriever", "embedding", "agent", "tool", "chain"),
@@ -46,8 +57,25 @@ OBSERVATION_TYPES = frozenset(
     }
 )
 OTLP_KEYS = frozenset({"resourceSpans", "resource_spans"})
+LOG_KEYS = frozenset({"resourceLogs", "resource_logs"})
+METRIC_KEYS = frozenset({"resourceMetrics", "resource_metrics"})
 SCOPE_KEYS = frozenset({"scopeSpans", "scope_spans"})
 QUESTION = frozenset({"question", "query", "user_input", "input", "user_query", "prompt", "query_text"})
+OF_LANGFUSE = frozenset(
+    {
+        *("observations", "projectId", "project_id", "bookmarked", "observationCount", "traceTags"),
+        *("sessionId", "session_id", "userId", "user_id"),
+    }
+)
+"""Fields that its traces have beside an id, a name and a time."""
+
+
+_BY_KEY: tuple[tuple[frozenset[str], Format], ...] = (
+    (OTLP_KEYS, "otlp"),
+    (SCOPE_KEYS, "otlp-resource"),
+    (LOG_KEYS, "otlp-logs"),
+    (METRIC_KEYS, "otlp-metrics"),
+)
 
 
 def format_of(document: Any) -> Format | None:
@@ -55,25 +83,15 @@ def format_of(document: Any) -> Format | None:
     if not isinstance(document, Mapping):
         return None
     keys = document.keys()
-    if not keys.isdisjoint(OTLP_KEYS):
-        return "otlp"
-    for test in (_frame, _native, _span, _whole_trace, _evaluation, _holder):
+    for known, format in _BY_KEY:
+        if not keys.isdisjoint(known):
+            return format
+    if is_frame(document, _is_row):
+        return "frame"
+    for test in (_native, _span, _whole_trace, _evaluation, _holder):
         if (found := test(document)) is not None:
             return found
     return "records" if _is_record(document) else None
-
-
-def _frame(document: Mapping[str, Any]) -> Format | None:
-    """A data frame written column by column (or row by row): objects with one set of keys throughout."""
-    first: Any = None
-    for value in document.values():
-        if not isinstance(value, Mapping) or not value:
-            return None
-        if first is None:
-            first = value.keys()
-        elif value.keys() != first:
-            return None
-    return "frame" if len(document) > 1 else None
 
 
 def _native(document: Mapping[str, Any]) -> Format | None:
@@ -95,7 +113,7 @@ def _span(document: Mapping[str, Any]) -> Format | None:
         is_mlflow = isinstance(attributes, Mapping) and any(
             k.startswith("mlflow.") for k in list(attributes)[:5]
         )
-        return None if is_mlflow else "console"
+        return "mlflow-span" if is_mlflow else "console"
     if "context.trace_id" in document or "context.span_id" in document:
         return "phoenix-row" if not isinstance(document.get("context.span_id"), Mapping) else "frame"
     has_ids = ("traceId" in document and "spanId" in document) or (
@@ -103,6 +121,15 @@ def _span(document: Mapping[str, Any]) -> Format | None:
     )
     if has_ids and ("startTimeUnixNano" in document or "start_time_unix_nano" in document):
         return "otlp-span"
+    if has_ids and "body" in document and ("severity_number" in document or "severityNumber" in document):
+        return "otlp-logs"
+    if "traceID" in document and "spanID" in document:
+        return "jaeger"
+    return _span_of_platform(document)
+
+
+def _span_of_platform(document: Mapping[str, Any]) -> Format | None:
+    """Spans, and judgements of spans, in the words of one tool."""
     if isinstance(kind := document.get("type"), str) and kind.lower() in OBSERVATION_TYPES:
         if "traceId" in document or "parentObservationId" in document:
             return "langfuse-observation"
@@ -112,9 +139,11 @@ def _span(document: Mapping[str, Any]) -> Format | None:
         return "langsmith"
     if "trace_id" in document and "project_id" in document and "spans" in document:
         return "phoenix-header"
-    if "annotator_kind" in document and ("span_id" in document or "trace_id" in document):
+    has_trace = "trace_id" in document or "traceId" in document
+    if "annotator_kind" in document and (has_trace or "span_id" in document):
         return "phoenix-annotation"
-    return None
+    typed = "data_type" in document or "dataType" in document
+    return "langfuse-score" if has_trace and typed and "name" in document else None
 
 
 def _whole_trace(document: Mapping[str, Any]) -> Format | None:
@@ -138,11 +167,7 @@ def _whole_trace(document: Mapping[str, Any]) -> Format | None:
         return "mlflow"
     if isinstance(trace, Mapping) and "id" in trace:
         return "langfuse"
-    if (
-        "id" in document
-        and ("observations" in document or "projectId" in document)
-        and "timestamp" in document
-    ):
+    if document.keys() >= {"id", "name", "timestamp"} and not OF_LANGFUSE.isdisjoint(document):
         return "langfuse"
     return "deepeval-trace" if "baseSpans" in document or "retrieverSpans" in document else None
 
@@ -162,34 +187,52 @@ def _evaluation(document: Mapping[str, Any]) -> Format | None:
 
 
 def _holder(document: Mapping[str, Any]) -> Format | None:
-    if document.keys() >= {"columns", "data"} and isinstance(document["columns"], list):
-        return "frame"
+    if any(isinstance(document.get(key), str) and document[key].strip() for key in QUESTION):
+        return None  # a row, whatever lists are in it
     if any(isinstance(document.get(key), list) for key in ENVELOPES):
         return "envelope"
-    results = document.get("results")
-    if isinstance(results, Mapping) and isinstance(results.get("results"), list):
+    if any(_is_whole(document.get(key)) for key in WRAPPERS) or _is_table(document.get("table")):
         return "envelope"
     return None
 
 
+def _is_whole(value: Any) -> bool:
+    """Whether a value under another key is a document of its own."""
+    return isinstance(value, Mapping) and format_of(value) in ("envelope", "otlp", "otlp-resource")
+
+
+def _is_table(value: Any) -> bool:
+    """promptfoo's table: a row for each test, an output for each prompt."""
+    return isinstance(value, Mapping) and isinstance(value.get("body"), list) and "head" in value
+
+
+def _is_row(value: Any) -> bool:
+    """Whether a value is a row of a table that some reader knows."""
+    if not isinstance(value, Mapping):
+        return False
+    return any(test(value) is not None for test in (_native, _span, _whole_trace, _evaluation)) or _is_record(
+        value
+    )
+
+
 def _is_record(document: Mapping[str, Any]) -> bool:
-    return not document.keys().isdisjoint(QUESTION)
+    keys = document.keys()
+    if not keys.isdisjoint(QUESTION) or keys >= {"request", "response"}:
+        return True
+    if isinstance(document.get("messages"), list):
+        return True
+    is_example = "inputs" in keys and not keys.isdisjoint({"outputs", "reference_outputs", "expectations"})
+    return is_example or any(key.startswith(("inputs.", "inputs/", "input.")) for key in keys)
 
 
 def held(document: Mapping[str, Any], format: Format) -> list[Any]:
     """The documents inside an envelope or a data frame written as one object."""
     if format == "envelope":
-        results = document.get("results")
-        if isinstance(results, Mapping):
-            return list(results.get("results") or ())
-        return [item for key in ENVELOPES if isinstance(items := document.get(key), list) for item in items]
-    if "columns" in document and isinstance(document.get("data"), list):
-        names = document["columns"]
-        return [dict(zip(names, row, strict=False)) for row in document["data"] if isinstance(row, list)]
-    columns = list(document)
-    first = document[columns[0]]
-    if columns and "context.span_id" not in columns and all(c.isdigit() for c in columns):
-        return [document[column] for column in columns]  # one object per row
-    sound = [column for column in columns if isinstance(document[column], Mapping)]
-    rows = first if isinstance(first, Mapping) else {}
-    return [{column: document[column].get(row) for column in sound} for row in rows]
+        for key in WRAPPERS:
+            if _is_whole(document.get(key)):
+                return [document[key]]
+        lists = [items for key in ENVELOPES if isinstance(items := document.get(key), list)]
+        if not lists and _is_table(document.get("table")):
+            return rows_of_table(document["table"])
+        return [item for items in lists for item in items]
+    return rows_of(document, _is_row)

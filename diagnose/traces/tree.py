@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from diagnose.traces.account import Account
+from diagnose.traces.from_logs import OF_LOG, together
 from diagnose.traces.span import Span
 
 SKEW_NS = 1_000_000_000
@@ -47,16 +48,23 @@ def forest_of(spans: Iterable[Span], account: Account) -> Forest:
     """The trees of a trace's spans, given in log order."""
     whole: list[Span] = []
     by_id: dict[str, Node] = {}
+    logged: dict[str, list[Span]] = {}
     for n, span in enumerate(spans):
         if span.kind == "trace":
             whole.append(span)
             continue
         key = span.span_id or f"unnamed {n}"
+        if span.label == OF_LOG:
+            logged.setdefault(key, []).append(span)
+            continue
         if (twin := by_id.get(key)) is not None:
             account.note("spans logged more than once were merged", span.trace_id)
             twin.span = merged(twin.span, span)
         else:
             by_id[key] = Node(span)
+    for key, records in logged.items():
+        part = together(records)
+        by_id[key] = Node(merged(by_id[key].span, part) if key in by_id else part)
     roots = _linked(by_id, account)
     return Forest(tuple(roots), tuple(_numbered(roots)), tuple(whole))
 
