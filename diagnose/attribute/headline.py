@@ -31,6 +31,15 @@ def headline(
     return f"No stage is convicted of {_of_failures(n_failures)}." + _beside(undecided, findings, why=True)
 
 
+def nothing_judged(n_traces: int) -> str:
+    """The headline of a log without scores and labels."""
+    none = "has neither a score nor a label" if n_traces == 1 else "have neither scores nor labels"
+    return (
+        f"Nothing can be judged: {n_traces} {_plural('trace', n_traces)} {none}. Label some first, or join a file of "
+        "labels with --gold."
+    )
+
+
 def _fix_first(ranking: Sequence[Ranked], triage: Triage | None, n_failures: int) -> str:
     first = ranking[0]
     sure = "Fix the" if first.p_first >= SURE_FIRST else "Probably fix the"

@@ -39,6 +39,7 @@ PLACES: dict[str, str] = {
     "Cost": "report.cost",
     "StageCost": "report.cost.stages",
     "PassingCheck": "report.passing",
+    "ToLabel": "report.label_first",
     "RunProvenance": "report.provenance",
     "StageIdentity": "report.provenance.stages",
     "Trust": "report.trust",

@@ -294,6 +294,16 @@ _LOG: dict[str, Entry] = {
         TRACES,
         see=("modes",),
     ),
+    "report.n_unlabelled": number(
+        "Traces with neither a score nor a label that gives one.", _N, TRACES, see=("label_first",)
+    ),
+    "report.label_first": field(
+        "Traces that cannot be judged or replayed for want of a label, in the order in which labels would tell most: "
+        "known failures, then what users disliked, then what detectors find suspect, the rarer the sooner.",
+        see=("detected", "no-label"),
+    ),
+    "report.label_first.trace_id": field("The trace."),
+    "report.label_first.why": field("What makes its label worth having."),
     "report.retrieval": number(
         "Mean retrieval measures of the logged lists, over traces whose gold passages are labelled; relevance "
         "by the evidence rule.",

@@ -137,6 +137,13 @@ class PassingCheck(Whole, frozen=True):
     broken: dict[Role, int]
 
 
+class ToLabel(Whole, frozen=True):
+    """A trace without a usable label, and why it should get one."""
+
+    trace_id: str
+    why: tuple[str, ...]
+
+
 class StageIdentity(Whole, frozen=True):
     """What a stage was when it was replayed."""
 
@@ -167,7 +174,8 @@ class Report(Whole, frozen=True, tag_field="schema", tag=REPORT_SCHEMA):
     changed; `fragile` names right answers whose evidence never reached the model; `detected` counts what
     cheap detectors saw in the log, keyed `role.mode`; `retrieval` holds the mean of retrieval
     measures over the logged lists of traces with gold passages; `trust` is how often blame landed on faults
-    planted in this pipeline.
+    planted in this pipeline. `n_unlabelled` traces have neither a score nor a usable label; `label_first` names
+    those whose labels would tell most.
     """
 
     n_traces: int
@@ -195,4 +203,6 @@ class Report(Whole, frozen=True, tag_field="schema", tag=REPORT_SCHEMA):
     trust: Trust | None = None
     passing: PassingCheck | None = None
     skipped: tuple[str, ...] = ()
+    label_first: tuple[ToLabel, ...] = ()
+    n_unlabelled: int = 0
     notes: tuple[str, ...] = ()

@@ -57,7 +57,8 @@ def replayed(
     """Replay every failure of a log under every coalition of repaired stages.
 
     First the failures are replayed with nothing changed; a pipeline that drifted from its log is refused
-    (`Unfaithful`). Then each prompt is run once where every stage is deterministic, by its own word and by
+    (`Unfaithful`). Where there is no failure to blame anybody for, that is done with a sample of the log, and what
+    drifted is in the report. Then each prompt is run once where every stage is deterministic, by its own word and by
     the A/A test of that first replay; else prompts are repeated until the verdicts are settled or the calls
     are spent.
     """
@@ -65,8 +66,10 @@ def replayed(
     library = Library(runner.pipeline.corpus)
     failures = [failing_of(item, library, scorer) for item in everything if failed(item, scorer)]
     right = [failing_of(item, library, scorer) for item in _sample(everything, scorer, settings)]
-    checked = checked_fidelity([one.item.trace for one in failures if one.label], runner)
-    refuse_unfaithful(runner.pipeline, checked, settings.fidelity_floor)
+    blamable = [one.item.trace for one in failures if one.label]
+    checked = checked_fidelity(blamable or _some(everything, settings.seed), runner)
+    if blamable:
+        refuse_unfaithful(runner.pipeline, checked, settings.fidelity_floor)
     if all(runner.steady(stage) for stage in runner.pipeline.stages):
         found = _once(everything, failures, right, runner, settings, progress)
     else:
@@ -74,6 +77,18 @@ def replayed(
     if settings.workarounds:
         found = with_workarounds(found, failures, runner)
     return replace(found, compared=checked, fragile=fragile_of(everything, library, scorer))
+
+
+CHECKED = 50
+"""Traces whose replay is held against the log where there is no failure to blame anybody for."""
+
+
+def _some(everything: Sequence[Scored], seed: int) -> list[Trace]:
+    """A seeded sample of the traces that have steps, in the order of the log."""
+    traces = [s.trace for s in everything if s.trace.steps]
+    if len(traces) <= CHECKED:
+        return traces
+    return [traces[i] for i in sorted(random.Random(seed).sample(range(len(traces)), CHECKED))]
 
 
 def _sample(everything: Sequence[Scored], scorer: Scorer, settings: Settings) -> list[Scored]:

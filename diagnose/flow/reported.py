@@ -7,12 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from diagnose.attribute.cohorts import find_cohorts
 from diagnose.attribute.detectors import counted
 from diagnose.attribute.gains import Log
+from diagnose.attribute.headline import nothing_judged
+from diagnose.attribute.label_first import label_first
 from diagnose.attribute.summarise import summarise
 from diagnose.attribute.topics import TAG, find_topics
 from diagnose.attribute.verdict import Facts, blamed
 from diagnose.core.game import Game
 from diagnose.core.pipeline import Pipeline
-from diagnose.core.report import PassingCheck, Report
+from diagnose.core.report import PassingCheck, Report, ToLabel
 from diagnose.core.stage import ROLES
 from diagnose.core.trace import Trace
 from diagnose.flow.found import Found
@@ -67,13 +69,15 @@ def reported(
         runs=build.runs_of(found.blames),
         provenance=build.provenance_of(command, seed, scorer.metric, scorer.pass_mark, pipeline, traces),
         roles=roles,
-        headline=summary.headline,
+        headline=summary.headline if scores or not traces else nothing_judged(len(traces)),
         residual=summary.residual,
         funnel=summary.lost_at,
         same_outcome=_same_outcome(found),
         fragile=found.fragile,
         retrieval=retrieval_of(found),
         detected=counted(traces, scorer.abstention),
+        label_first=_label_first(found, scorer),
+        n_unlabelled=unscored,
         passing=_passing(found, scorer.pass_mark),
         skipped=tuple(problems),
         notes=(
@@ -92,6 +96,13 @@ def _tags(traces: Sequence[Trace], seed: int) -> dict[str, Mapping[str, str]]:
     return {
         t.trace_id: {TAG: topics[t.trace_id], **t.tags} if t.trace_id in topics else t.tags for t in traces
     }
+
+
+def _label_first(found: Found, scorer: Scorer) -> tuple[ToLabel, ...]:
+    """What to label first: traces that cannot be judged, and failures that cannot be replayed for want of a label."""
+    wanting = {b.trace_id for b in found.blames if b.undecided and b.undecided.reason == "no-label"}
+    traces = [s.trace for s in found.scored if s.score is None or s.trace.trace_id in wanting]
+    return label_first(traces, wanting, scorer.abstention)
 
 
 def _same_outcome(found: Found) -> float | None:

@@ -203,6 +203,8 @@ def runs_line(report: Report) -> str:
         return (
             "The games say nothing of their runs."
             if report.levels.get("replayed")
+            else "No failure was replayed."
+            if report.fidelity
             else "Nothing was replayed."
         )
     each = ""
@@ -249,6 +251,11 @@ def trust_line(report: Report) -> str | None:
         f"pipeline, {numbers.percent(trust.right)} were pinned on the planted stage (95 % interval "
         f"{numbers.percent(trust.right_low)} to {numbers.percent(trust.right_high)}), {wrong} on another."
     )
+
+
+def label_lines(report: Report) -> list[str]:
+    """The traces to label first, a line each."""
+    return [f"{one.trace_id}: {', '.join(one.why)}" for one in report.label_first]
 
 
 def detected_line(report: Report) -> str | None:

@@ -77,6 +77,10 @@ def _blocks(report: Report) -> Iterator[str]:
     yield from _cohorts(report)
     if logged := [line for line in (phrases.detected_line(report), *phrases.retrieval_lines(report)) if line]:
         yield "**The log by itself**\n\n" + _bullets([plain(line) for line in logged], 0)
+    if lines := phrases.label_lines(report):
+        yield "**Label these first**\n\n" + _bullets(
+            [plain(line) for line in lines[:NOTES]], len(lines) - NOTES
+        )
     if report.notes:
         yield "**Notes**\n\n" + _bullets(
             [plain(note) for note in report.notes[:NOTES]], len(report.notes) - NOTES

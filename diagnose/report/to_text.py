@@ -42,6 +42,7 @@ def _parts(report: Report, width: int) -> Iterator[RenderableType]:
     yield from _right_answers(report)
     yield from _cohorts(report)
     yield from _log(report)
+    yield from _to_label(report)
     yield from _cost(report)
     yield from _notes(report)
     yield from _provenance(report)
@@ -220,6 +221,14 @@ def _log(report: Report) -> Iterator[RenderableType]:
         yield prose(detected)
     for line in lines:
         yield prose(line)
+
+
+def _to_label(report: Report) -> Iterator[RenderableType]:
+    if not report.label_first:
+        return
+    yield from heading("Label these first")
+    for line in phrases.label_lines(report):
+        yield prose(flat(line, 300), indent=2)
 
 
 def _notes(report: Report) -> Iterator[RenderableType]:

@@ -187,3 +187,14 @@ def test_a_model_that_asks_for_the_passages_is_run_for_each_list() -> None:
     more = Given("q", Query("q"), passages("d0", "d1"), Context("x"))
     assert runner.run(stage, given, Meter()) == Answer("1 passages")
     assert runner.run(stage, more, Meter()) == Answer("2 passages")
+
+
+def test_a_log_without_labels_is_still_held_against_the_pipeline(
+    healthy: Pipeline, inverted: Pipeline
+) -> None:
+    log = [msgspec.structs.replace(t, gold=None, outcome=None) for t in log_of(healthy)]
+    same, other = run(healthy, log), run(inverted, log)
+    assert same.blames == other.blames == ()
+    report = reported(same, healthy, scorer_of(healthy), 0, "x")
+    assert [(role, seen.same) for role, seen in report.fidelity.items()] == [(r, 1.0) for r in healthy.roles]
+    assert reported(other, inverted, scorer_of(inverted), 0, "x").fidelity["ranker"].drifted > 0.5

@@ -9,7 +9,7 @@ from diagnose.core.blame import Blame, Undecided
 from diagnose.core.coalition import keys
 from diagnose.core.game import Game
 from diagnose.core.stage import Role
-from diagnose.core.trace import Trace
+from diagnose.core.trace import Outcome, Trace
 from diagnose.flow import divided, observed, reported, reported_games
 from diagnose.flow.found import Found, Scored
 from diagnose.score.table import Scorer
@@ -52,6 +52,18 @@ def test_a_table_may_hold_the_failures_of_a_larger_log() -> None:
 def test_an_empty_table() -> None:
     report = reported_games(divided([], 0.5), 0.5, None, 0, "x", ())
     assert (report.n_traces, report.score, report.ranking) == (0, None, ())
+
+
+def test_a_log_without_labels_says_so_and_what_to_label_first() -> None:
+    bare = [msgspec.structs.replace(trace(), trace_id=f"t{i}", gold=None, outcome=None) for i in range(3)]
+    liked = [
+        msgspec.structs.replace(t, outcome=Outcome(feedback=1 - 2 * (i == 1))) for i, t in enumerate(bare)
+    ]
+    report = reported(observed(liked, Scorer("contains")), None, Scorer("contains"), 0, "x")
+    assert report.headline.startswith("Nothing can be judged: 3 traces have neither scores nor labels.")
+    assert (report.n_unlabelled, report.score) == (3, None)
+    assert report.label_first[0].trace_id == "t1"
+    assert report.label_first[0].why[0] == "a user found it wrong"
 
 
 def found_of(*pairs: tuple[Trace, float | None], blames: tuple[Blame, ...] = ()) -> Found:
