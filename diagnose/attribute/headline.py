@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from diagnose.core.report import Findings, Ranked, Triage, UndecidedCount
 from diagnose.core.stage import Role
 
+EVEN = 10
+"""Failures at the upper end of an interval from which on both ends are whole."""
 SURE_FIRST = 0.9
 """Below this probability of ranking first the headline says `probably`."""
 
@@ -53,7 +55,13 @@ def _interval(first: Ranked) -> str:
         return ""
     # The share's interval, in failures.
     total = first.loss / first.share
-    return f" (95 % interval {quantity(first.low * total)} to {quantity(first.high * total)})"
+    low, high = (quantity(_even(end * total, first.high * total)) for end in (first.low, first.high))
+    return f" (95 % interval {low} to {high})"
+
+
+def _even(failures: float, largest: float) -> float:
+    """Decimals at one end of an interval whose other end is in tens would only look exact."""
+    return round(failures) if abs(largest) >= EVEN else failures
 
 
 def _usual(ranking: Sequence[Ranked], triage: Triage | None) -> str:
@@ -71,13 +79,15 @@ def _usual(ranking: Sequence[Ranked], triage: Triage | None) -> str:
 
 def _beside(undecided: UndecidedCount, findings: Findings, why: bool = False) -> str:
     """The failures that no stage is convicted of."""
-    found = len(findings.scorer) + len(findings.corpus) + len(findings.label)
+    every = {"scorer": findings.scorer, "corpus": findings.corpus, "label": findings.label}
+    named = ", ".join(f"{name} {len(ids)}" for name, ids in every.items() if ids)
+    found = sum(map(len, every.values()))
     parts = []
     if undecided.n:
         reasons = ", ".join(f"{reason} {n}" for reason, n in undecided.reasons.items())
         parts.append(f"{undecided.n} {_are(undecided.n)} undecided" + (f" ({reasons})" if why else ""))
     if found:
-        parts.append(f"{found} {_are(found)} the scorer's, the corpus's or the label's")
+        parts.append(f"{found} {_are(found)} no stage's fault ({named})")
     calls = (
         f" Some {undecided.calls_needed} more model calls should settle it." if undecided.calls_needed else ""
     )

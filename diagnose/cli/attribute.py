@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from diagnose.cli.again import again, options_of
 from diagnose.cli.session import Debug, Json, OutFolder, Quiet, Seed, Strict, guarded
 
 
@@ -38,7 +39,8 @@ def attribute(
     source = str(games) if str(games) == "-" else games
     table, problems = kept(read_games(source), strict, quiet, "game")
     found = flow.divided(table, pass_mark)
-    command = f"diagnose attribute {games.name} -o reports/{output.name}"
+    given = {"pass_mark": pass_mark, "traces": traces, "seed": seed, "strict": strict}
+    command = again("attribute", games.name, *options_of(attribute, given), output=output)
     report = flow.reported_games(found, pass_mark, traces, seed, command, problems)
     write_folder(output, report, found)
     print_report(report, output, json, quiet)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from diagnose.cli.again import again, options_of
 from diagnose.cli.annotate import tell
 from diagnose.cli.beside import Against
 from diagnose.cli.compared import Allow
@@ -53,6 +54,24 @@ Probe = Annotated[
     bool, typer.Option(help="Run ablations that tell how a convicted model fails (1 to 4 model calls each).")
 ]
 
+TELLING = frozenset(
+    [
+        "pipeline",
+        "gold",
+        "metric",
+        "pass_mark",
+        "alpha",
+        "max_calls",
+        "max_calls_per_trace",
+        "fidelity_floor",
+        "passing",
+        "probe",
+        "workarounds",
+        "seed",
+        "strict",
+    ]
+)
+"""Options on which a report depends: it names them where they were changed."""
 SHOWN = 10
 """Different reasons printed why failures were not replayed."""
 
@@ -105,6 +124,8 @@ def run(
     from diagnose.cli.outputs import print_report, ready_folder, write_folder
     from diagnose.flow.gated import check_baseline
 
+    given = {name: value for name, value in locals().items() if name in TELLING}
+    command = again("run", traces.name, *options_of(run, given), output=output)
     log, problems = traces_of(traces, strict, quiet, gold)
     loaded = pipeline_of(pipeline, log) if pipeline else None
     scorer = scorer_of(loaded, metric, pass_mark)
@@ -121,9 +142,7 @@ def run(
         )
         with runner_of(loaded, seed, no_memo, quiet) as runner, progress("replaying", quiet) as tick:
             found = flow.replayed(log, runner, scorer, settings, tick)
-    report = flow.reported(
-        found, loaded, scorer, seed, command=_command(traces, pipeline, output), problems=problems
-    )
+    report = flow.reported(found, loaded, scorer, seed, command=command, problems=problems)
     write_folder(output, report, found)
     print_report(report, output, json, quiet)
     if baseline is not None:
@@ -178,14 +197,6 @@ def _refuse_silence(report: Report) -> None:
         raise Inconclusive(
             f"every one of {wanting} failures stays undecided: {told} (--max-calls, --max-calls-per-trace)"
         )
-
-
-def _command(traces: Path, pipeline: Path | None, output: Path) -> str:
-    """The command as it can be given again, without the machine's folders."""
-    parts = ["diagnose", "run", traces.name]
-    if pipeline is not None:
-        parts += ["--pipeline", pipeline.name]
-    return " ".join([*parts, "-o", f"reports/{output.name}"])
 
 
 def _say_work(found: Found, report: Report, quiet: bool) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 from diagnose.core.blame import FINDINGS
-from diagnose.core.report import Cost, Findings, Report, Triage
+from diagnose.core.report import Cost, Fidelity, Findings, Report, Triage
 from diagnose.core.stage import ROLES, Role
 from diagnose.report import numbers
 
@@ -103,8 +103,18 @@ def of_those(part: float, n: int) -> int:
 
 def fidelity_line(report: Report) -> str | None:
     """How far replays with nothing changed gave what the log says, or None where nothing was replayed."""
-    seen = [f"{role} {numbers.of(round(f.same * f.n), f.n)}" for role, f in _in_order(report.fidelity)]
+    judged = _in_order(report.fidelity)
+    if judged and all(f.same == 1.0 for _, f in judged):
+        return f"Replayed with nothing changed, every stage gives what the log says ({_counts(judged)})."
+    seen = [f"{role} {numbers.of(round(f.same * f.n), f.n)}" for role, f in judged]
     return f"Replays with nothing changed that gave what the log says: {', '.join(seen)}." if seen else None
+
+
+def _counts(judged: Sequence[tuple[Role, Fidelity]]) -> str:
+    """Over how many replays, once where it is as many for each stage."""
+    if len({f.n for _, f in judged}) == 1:
+        return numbers.counted(judged[0][1].n, "replay")
+    return ", ".join(f"{role} {numbers.count(f.n)}" for role, f in judged)
 
 
 def nobody_line(report: Report) -> str | None:

@@ -13,6 +13,7 @@ from diagnose.core.report import Report
 from diagnose.core.stage import ROLES
 from diagnose.report import numbers, phrases
 from diagnose.report.bars import interval_bar
+from diagnose.report.buys import buys_line
 from diagnose.report.foreign import flat
 
 MARKER = "<!-- diagnose -->"
@@ -60,6 +61,8 @@ def code(text: str, limit: int = 60) -> str:
 
 def _blocks(report: Report) -> Iterator[str]:
     yield f"### {plain(report.headline, 1000) or 'diagnose'}"
+    if buys := buys_line(report):
+        yield plain(buys, 1000)
     if drift := list(phrases.drift_lines(report)):
         yield "> [!WARNING]\n" + "\n".join(f"> - {line}" for line in drift)
     if trust := phrases.trust_line(report):

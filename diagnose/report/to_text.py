@@ -11,6 +11,7 @@ from diagnose.core.report import Report
 from diagnose.core.stage import ROLES
 from diagnose.report import numbers, phrases
 from diagnose.report.bars import bar, stacked_bar
+from diagnose.report.buys import buys_line
 from diagnose.report.drawn import WIDEST, Cell, Column, heading, prose, show, stage_bar, table
 from diagnose.report.foreign import flat, listed
 from diagnose.report.ranking_text import ranking_parts
@@ -30,6 +31,8 @@ def _parts(report: Report, width: int) -> Iterator[RenderableType]:
     for line in phrases.drift_lines(report):
         yield prose(f"! {line}", "yellow")
     yield prose(flat(report.headline, 1000) or "No headline.", "bold")
+    if buys := buys_line(report):
+        yield prose(buys)
     yield prose(phrases.counts_line(report), "dim")
     if levels := phrases.levels_line(report.levels):
         yield prose(levels, "dim")

@@ -46,7 +46,7 @@ def test_what_to_fix_first_against_usual_triage() -> None:
 
 def test_the_failures_that_no_stage_is_convicted_of_are_said_too() -> None:
     text = said(undecided=UndecidedCount(4, {"noise": 4}, 90), findings=Findings(corpus=("q1",)))
-    assert text.endswith("costs 6. 4 are undecided and 1 is the scorer's, the corpus's or the label's.")
+    assert text.endswith("costs 6. 4 are undecided and 1 is no stage's fault (corpus 1).")
 
 
 def test_an_uncertain_leader_is_only_probably_first() -> None:
@@ -81,8 +81,8 @@ def test_all_undecided_says_why_and_what_would_settle_it() -> None:
     )
     assert text == (
         "No stage is convicted of 31 failures. "
-        "30 are undecided (noise 20, no-label 10) and 1 is the scorer's, "
-        "the corpus's or the label's. Some 340 more model calls should settle it."
+        "30 are undecided (noise 20, no-label 10) and 1 is no stage's fault (label 1). "
+        "Some 340 more model calls should settle it."
     )
 
 

@@ -13,6 +13,7 @@ from rich.console import Console
 from diagnose.core.report import Gain, Ranked, Report
 from diagnose.core.stage import ROLES
 from diagnose.report import numbers
+from diagnose.report.buys import buys_line
 from diagnose.report.to_json import json_report
 from diagnose.report.to_markdown import markdown_report
 from diagnose.report.to_text import text_report
@@ -123,5 +124,6 @@ def test_every_form_opens_with_the_headline(name: str) -> None:
     before, after = " ".join(text_of(report, 100).split()).split(report.headline)
     # Warnings of a replay that differs from the log come before anything else.
     assert before.startswith("! ") if name == "DRIFTED" else not before
-    assert after.startswith(" 200 traces")
+    buys = buys_line(report)
+    assert after.startswith(f" {buys} 200 traces" if buys else " 200 traces")
     assert markdown_report(report).splitlines()[2].startswith("### " + report.headline[:20])

@@ -76,6 +76,7 @@ class Against:
     n: int
     notes: tuple[str, ...]
     scale: Scale
+    cohort_scale: Scale
     score: Paired
     stages: tuple[Paired, ...]
     unpaired: tuple[Role, ...]
@@ -93,9 +94,11 @@ def against_of(report: Report, baseline: Baseline) -> Against:
     """The view of a report against its baseline."""
     found, then = baseline.comparison, baseline.report
     known = [(stage, stage.blame) for stage in found.stages if stage.blame is not None]
-    cohorts = sorted(found.cohorts, key=lambda c: -abs(c.score.change))[:COHORTS]
-    deltas = [found.score, *(blame for _, blame in known), *(c.score for c in cohorts)]
-    scale = scale_of((x for d in deltas for x in (d.change, d.low, d.high)), most=4)
+    changed = [c for c in found.cohorts if c.score.change]
+    cohorts = sorted(changed, key=lambda c: -abs(c.score.change))[:COHORTS]
+    scale = _scale([found.score, *(blame for _, blame in known)])
+    # Few traces make wide intervals: on one scale with the stages nothing would be seen of those.
+    wide = _scale([c.score for c in cohorts])
     notes = {"changed": "its version changed", "added": "new", "removed": "gone"}
     return Against(
         name=flat(found.before, 80),
@@ -103,10 +106,11 @@ def against_of(report: Report, baseline: Baseline) -> Against:
         n=found.score.n,
         notes=(*_changed(found), *(flat(note, 300) for note in found.notes)),
         scale=scale,
+        cohort_scale=wide,
         score=_paired("mean score", None, found.score, scale),
         stages=tuple(_paired(s.role, s.role, blame, scale, notes.get(s.identity, "")) for s, blame in known),
         unpaired=tuple(stage.role for stage in found.stages if stage.blame is None),
-        cohorts=tuple(_paired(_cohort(c), None, c.score, scale) for c in cohorts),
+        cohorts=tuple(_paired(_cohort(c), None, c.score, wide) for c in cohorts),
         cohorts_left_out=len(found.cohorts) - len(cohorts),
         beside=tuple(_beside(then, report)),
         gains=tuple(_gains(then, report)),
@@ -115,6 +119,10 @@ def against_of(report: Report, baseline: Baseline) -> Against:
         regressed=tuple(map(_trace, found.regressed)),
         repaired=tuple(map(_trace, found.repaired)),
     )
+
+
+def _scale(deltas: Sequence[Delta]) -> Scale:
+    return scale_of((x for d in deltas for x in (d.change, d.low, d.high)), most=4)
 
 
 def verdicts_before(comparison: Comparison) -> dict[str, str]:

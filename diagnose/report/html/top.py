@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from diagnose.core.report import Ranked, Report
 from diagnose.report import numbers, phrases
+from diagnose.report.buys import buys_line
 from diagnose.report.foreign import flat
 from diagnose.report.html.scale import Bar, Scale, Segment, bar_of, scale_of, stacked
 
@@ -35,6 +36,7 @@ class Top:
 
     finding: str
     beside: str
+    buys: str
     warnings: tuple[str, ...]
     counts: str
     levels: str
@@ -58,8 +60,9 @@ def top_of(report: Report) -> Top:
         rows = [row for row in rows if row[1]]
     whole = max(sum(usual for _, usual, _ in rows), sum(ours for _, _, ours in rows))
     return Top(
-        finding=finding,
-        beside=beside,
+        finding=_unbroken(finding),
+        beside=_unbroken(beside),
+        buys=_unbroken(buys_line(report) or ""),
         warnings=tuple(phrases.drift_lines(report)),
         counts=phrases.counts_line(report),
         levels=phrases.levels_line(report.levels),
@@ -79,6 +82,11 @@ def _sentences(headline: str) -> tuple[str, str]:
     """The first sentence, and the rest."""
     first, stop, rest = headline.partition(". ")
     return first + ("." if stop else ""), rest
+
+
+def _unbroken(text: str) -> str:
+    """The text with its percentages kept on one line."""
+    return text.replace(" %", "\u00a0%")
 
 
 def _trust(report: Report) -> list[str]:

@@ -170,6 +170,11 @@ def _why(blame: Blame, depth: Depth, texts: Sequence[str]) -> Iterator[tuple[str
     if depth.passages:
         labelled = zip(("It means", "What mends it"), texts, strict=False)
         yield from ((label, text) for label, text in labelled if text)
+    if blame.workarounds and depth.passages:
+        helped = ", ".join(
+            f"repairing the {role} {numbers.gain(won)}" for role, won in blame.workarounds.items()
+        )
+        yield "No fault, yet", f"{helped} would have helped, though the stage does what it owes"
     if blame.verdict in FINDINGS:
         means, remedy = phrases.FINDING_PHRASES[blame.verdict]
         yield "No stage’s fault", f"{means}; {remedy}" if depth.passages else means
