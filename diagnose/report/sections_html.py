@@ -6,61 +6,74 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from html import escape
 
+from diagnose.core.stage import ROLES
 from diagnose.errors import visible
 from diagnose.report import numbers
+from diagnose.report.html.drawing import stage_class, style, style_policy
 from diagnose.report.sections import Section
-
-POLICY = "default-src 'none'; style-src 'unsafe-inline'"
-STYLE = """
-:root { color-scheme: light dark; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
-table { border-collapse: collapse; margin: .5rem 0 1.5rem; }
-th, td { padding: .25rem .75rem .25rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid
-#8885; } .r { text-align: right; font-variant-numeric: tabular-nums; } td { overflow-wrap: anywhere; }
-"""
 
 
 def html_page(sections: Iterable[Section], title: str) -> str:
-    """A page on its own: no script, no request."""
+    """A page on its own, in the style of the report's: no script, no request."""
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{style_policy()}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{_safe(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
-        f"<h1>{_safe(title)}</h1>\n{html_section(sections)}</main>\n</body>\n</html>\n"
+        f"<title>{_safe(title)}</title>\n<style>{style()}</style>\n</head>\n<body>\n"
+        f'<header class="bar-top"><p class="page">{_safe(title)}</p></header>\n'
+        f'<main class="page">\n{html_section(sections)}</main>\n</body>\n</html>\n'
     )
 
 
 def html_section(sections: Iterable[Section]) -> str:
-    """The sections as one `<section>`, headings of the second level."""
+    """The sections as one `<section>`; the first sentence is its heading."""
     return '<section id="comparison">\n' + "".join(_pieces(sections)) + "</section>\n"
 
 
 def _pieces(sections: Iterable[Section]) -> Iterator[str]:
     for section in sections:
         if section.title:
-            yield f"<h2>{_safe(section.title)}</h2>\n"
-        for line in section.lines:
-            text = _safe(line)
-            yield f"<p>{text}</p>\n" if section.title else f"<p><strong>{text}</strong></p>\n"
+            yield f'<div class="part">\n<h2>{_safe(section.title)}</h2>\n'
+        if not section.title:
+            yield from _opening(section.lines)
+        else:
+            yield from (f"<p>{_safe(line)}</p>\n" for line in section.lines)
         if section.rows:
             yield _table(section)
         if section.more:
-            yield f"<p>… and {numbers.count(section.more)} more</p>\n"
+            yield f'<p class="soft small">… and {numbers.count(section.more)} more</p>\n'
+        if section.title:
+            yield "</div>\n"
+
+
+def _opening(lines: Iterable[str]) -> Iterator[str]:
+    """The headline: its first sentence as the heading of the page, the others below it."""
+    for line in lines:
+        first, stop, rest = line.partition(". ")
+        yield f"<h1>{_safe(first + stop.rstrip())}</h1>\n"
+        if rest:
+            yield f'<p class="lead">{_safe(rest)}</p>\n'
 
 
 def _table(section: Section) -> str:
-    sides = [' class="r"' if side == "r" else "" for side in section.align]
+    sides = [' class="num"' if side == "r" else "" for side in section.align]
     heads = "".join(f'<th scope="col"{s}>{_safe(h)}</th>' for h, s in zip(section.head, sides, strict=True))
     rows = "".join(
-        "<tr>" + "".join(f"<td{s}>{_safe(c)}</td>" for c, s in zip(row, sides, strict=True)) + "</tr>\n"
+        "<tr>" + "".join(_cell(c, s) for c, s in zip(row, sides, strict=True)) + "</tr>\n"
         for row in section.rows
     )
-    caption = _safe(section.title or "Comparison")
+    name = _safe(section.title or "Comparison")
     return (
-        f"<table>\n<caption hidden>{caption}</caption>\n<thead><tr>{heads}</tr></thead>\n"
-        f"<tbody>\n{rows}</tbody>\n</table>\n"
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{name}"><table>\n'
+        f'<caption class="out">{name}</caption>\n'
+        f"<thead><tr>{heads}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table></div>\n"
     )
+
+
+def _cell(text: str, side: str) -> str:
+    """A cell; a stage has its colour, as everywhere."""
+    coloured = f'<span class="name {stage_class(text)}">{text}</span>' if text in ROLES else _safe(text)
+    return f"<td{side}>{coloured}</td>"
 
 
 def _safe(text: str) -> str:

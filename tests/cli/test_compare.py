@@ -20,7 +20,7 @@ def test_two_reports(desk: Path, tmp_path: Path) -> None:
     assert found["schema"] == "diagnose.comparison/1"
     assert [c["what"] for c in found["changed"]] == ["packer"]
     assert (tmp_path / "c.md").read_text(encoding="utf-8").startswith("<!-- diagnose -->")
-    assert "<h1>main and narrow</h1>" in (tmp_path / "c.html").read_text(encoding="utf-8")
+    assert "<title>main and narrow</title>" in (tmp_path / "c.html").read_text(encoding="utf-8")
     assert json.loads(run("compare", desk / "main", desk / "narrow", "--json").stdout) == found
 
 

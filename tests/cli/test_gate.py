@@ -93,7 +93,7 @@ def test_every_form_by_its_suffix(desk: Path, tmp_path: Path) -> None:
     verdict = json.loads((out / "g.json").read_text(encoding="utf-8"))
     assert (verdict["schema"], verdict["outcome"], verdict["stage"]) == ("diagnose.gate/1", "fail", "packer")
     assert (out / "g.md").read_text(encoding="utf-8").startswith("<!-- diagnose -->")
-    assert "<h1>Gate</h1>" in (out / "g.html").read_text(encoding="utf-8")
+    assert "<title>Gate</title>" in (out / "g.html").read_text(encoding="utf-8")
     suites = ElementTree.parse(out / "g.xml").getroot()  # noqa: S314  # our own file
     assert "packer" in {suite.get("name") for suite in suites}
     [result] = json.loads((out / "g.sarif").read_text(encoding="utf-8"))["runs"][0]["results"]
