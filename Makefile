@@ -30,7 +30,7 @@ export CMAKE_ARGS ?= -DGGML_NATIVE=$(shell grep -qsw avx2 /proc/cpuinfo && echo 
 
 CODE := diagnose tests $(wildcard benchmarks/*.py fixtures/*.py)
 
-.PHONY: help demo test browser test-foreign test-oldest lint format bench setup constraints clean
+.PHONY: help demo test specimens browser test-foreign test-oldest lint format bench setup constraints clean
 
 help:
 	@echo 'make demo         the whole story on the shipped fixtures'
@@ -40,6 +40,7 @@ help:
 	@echo 'make test-oldest  all tests on the oldest releases that pyproject.toml allows'
 	@echo 'make lint         ruff, mypy and import-linter only'
 	@echo 'make format       let ruff rewrite what it can'
+	@echo 'make specimens    make the reports in reports/ anew, and the screenshots of the README'
 	@echo 'make bench        the benchmarks'
 	@echo 'make setup        only install into $(VENV)'
 	@echo 'make constraints  renew constraints.txt from the newest releases that pyproject.toml allows'
@@ -86,6 +87,10 @@ format: setup
 
 bench: setup
 	for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+
+# The embedded model's answers are kept, so that this takes seconds; one that its stage was changed for is asked for.
+specimens: setup
+	$(BIN)/python -m tests.specimens.make
 
 setup: $(VENV)/.installed
 

@@ -35,8 +35,8 @@ class Top:
     """The view of the top of the page."""
 
     finding: str
+    lead: str
     beside: str
-    buys: str
     warnings: tuple[str, ...]
     counts: str
     levels: str
@@ -54,6 +54,7 @@ class Top:
 def top_of(report: Report) -> Top:
     """The top of a report's page."""
     finding, beside = _sentences(flat(report.headline, HEADLINE_CHARS) or "No headline.")
+    buys = buys_line(report)
     scale = scale_of(x for r in report.ranking for x in (r.share, r.low, r.high))
     rows = phrases.triage_rows(report.triage) if report.triage else []
     if not report.ranking:
@@ -61,8 +62,8 @@ def top_of(report: Report) -> Top:
     whole = max(sum(usual for _, usual, _ in rows), sum(ours for _, _, ours in rows))
     return Top(
         finding=_unbroken(finding),
-        beside=_unbroken(beside),
-        buys=_unbroken(buys_line(report) or ""),
+        lead=_unbroken(buys or beside),
+        beside=_unbroken(beside) if buys else "",
         warnings=tuple(phrases.drift_lines(report)),
         counts=phrases.counts_line(report),
         levels=phrases.levels_line(report.levels),
