@@ -54,7 +54,7 @@ def show(
     from diagnose.report.trace_text import trace_text
 
     outputs = output or []
-    check_suffixes(outputs, SUFFIXES)
+    check_suffixes(outputs, (*SUFFIXES, ".csv"))
     read = read_report(report)
     folder = report_file(report).parent
     if trace_id is None:
@@ -82,13 +82,20 @@ def _beside(report: Path, baseline: Path | None, allow: list[str], seed: int) ->
 def _write_forms(outputs: list[Path], report: Report, folder: Path, beside: Baseline | None) -> None:
     """The report as it stands in its folder, in other forms or with a baseline."""
     from diagnose.cli.outputs import markdown_of, page_of, rows_of
+    from diagnose.report.to_csv import csv_failures
     from diagnose.report.to_json import json_report
 
     for path in outputs:
-        if path.suffix == ".html":
-            write_body(path, *page_of(folder, report, rows_of(folder), beside))
-        else:
-            write_body(path, json_report(report) if path.suffix == ".json" else markdown_of(report, beside))
+        match path.suffix:
+            case ".html":
+                write_body(path, *page_of(folder, report, rows_of(folder), beside))
+            case ".csv":
+                blames, _, cases = rows_of(folder)
+                write_body(path, *(line.encode() for line in csv_failures(blames, cases)))
+            case ".json":
+                write_body(path, json_report(report))
+            case _:
+                write_body(path, markdown_of(report, beside))
 
 
 def _print(report: Report, beside: Baseline | None, json: bool, width: int | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
@@ -48,6 +49,17 @@ def test_the_page_of_a_report_is_drawn_again(desk: Path, tmp_path: Path) -> None
         assert form.read_bytes() == (desk / "narrow" / f"report{form.suffix}").read_bytes()
 
 
+def test_the_failures_as_csv(desk: Path, tmp_path: Path) -> None:
+    file = tmp_path / "failures.csv"
+    assert run("show", desk / "narrow", "-o", file).exit_code == 0
+    with file.open(encoding="utf-8", newline="") as lines:
+        rows = list(csv.DictReader(lines, strict=True))
+    blames = [json.loads(line) for line in (desk / "narrow" / "blame.jsonl").read_text().splitlines()]
+    assert [row["trace_id"] for row in rows] == [blame["trace_id"] for blame in blames]
+    assert [float(row["share_packer"] or 0) for row in rows] == [b["shares"].get("packer", 0) for b in blames]
+    assert all(row["question"] and row["reference"] for row in rows)
+
+
 def test_a_report_is_shown_against_a_baseline(desk: Path, tmp_path: Path) -> None:
     file = tmp_path / "page.html"
     done = run("show", desk / "narrow", "--baseline", desk / "main", "-o", file)
@@ -67,7 +79,7 @@ def test_a_report_is_shown_against_a_baseline(desk: Path, tmp_path: Path) -> Non
     "arguments, code, told",
     [
         (("show", "narrow", "c06", "-o", "x.html"), 2, "leave the trace id out"),
-        (("show", "narrow", "-o", "x.pdf"), 2, ".json, .md, .html"),
+        (("show", "narrow", "-o", "x.pdf"), 2, ".json, .md, .html, .csv"),
         (("show", "narrow", "--baseline", "nowhere"), 3, "no such file"),
         (
             ("run", "narrow.jsonl", "-p", "narrow.toml", "-o", "new", "--baseline", "main.toml"),
