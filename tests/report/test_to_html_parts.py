@@ -16,13 +16,15 @@ from diagnose.core.report import Cohort, Findings
 from diagnose.core.stage import ROLES, Role
 from diagnose.report.html import depth
 from diagnose.report.html.drawing import coded
+from diagnose.report.html.evidence import acquitted_of
 from diagnose.report.html.funnel import HEIGHT, WIDTH, flow_of
 from diagnose.report.html.lattice import MOST_STAGES, grid_of, lattice_of
 from diagnose.report.html.rows import NAME_BYTES, choices_of, fitted, lines_of
 from diagnose.report.html.scale import bar_of, scale_of, stacked
 from diagnose.report.html.why import why_of
+from diagnose.report.laid_open import laid_open
 from tests.report import made_report
-from tests.report.made_trace import CUT_BLAME, CUT_GAME
+from tests.report.made_trace import CUT, CUT_BLAME, CUT_GAME
 
 numbers = st.floats(-1e6, 1e6).map(lambda x: round(x, 6))
 
@@ -210,6 +212,26 @@ def test_pairs_of_repairs_are_counted() -> None:
     why = why_of(made_report.REPLAYED, blames, {})
     assert why.substitutes == ((("ranker", "packer"), 2),)
     assert why.complements == ((("retriever", "model"), 1),)
+
+
+def test_a_stage_that_lost_the_evidence_and_is_acquitted() -> None:
+    views = laid_open(CUT)
+    assert [view.role for view in views if view.lost] == ["ranker"]
+    assert acquitted_of(views, CUT_BLAME) == ""
+    other = msgspec.structs.replace(CUT_BLAME, verdict="retriever", minimal_repairs=(("retriever",),))
+    assert acquitted_of(views, other).startswith(
+        "Lost there, and yet the ranker is acquitted: with the retriever"
+    )
+    both = msgspec.structs.replace(other, minimal_repairs=(("retriever", "ranker"),))
+    assert "acquitted" not in acquitted_of(views, both)
+    assert acquitted_of(views, Blame("q017", "replayed", "scorer")) == ""
+
+
+def test_cohorts_of_a_log_alone_have_no_stages() -> None:
+    cohorts = (Cohort("tenant", "acme", 9, 3, {}, None, None),)
+    observed = msgspec.structs.replace(made_report.OBSERVED, cohorts=cohorts)
+    assert why_of(observed, (), {}).roles == ()
+    assert len(why_of(observed, (), {}).cohorts) == 1
 
 
 def test_a_heat_map_keeps_cohorts_that_depart_however_small() -> None:

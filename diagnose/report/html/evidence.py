@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from diagnose.core.artifact import Answer, Context, Decision, Output, Passages, Route, Text
+from diagnose.core.blame import Blame
+from diagnose.core.stage import ROLES
 from diagnose.core.trace import Gold
 from diagnose.report.evidence_marks import Piece, evidence_spans, excerpt
 from diagnose.report.foreign import flat
@@ -43,6 +45,21 @@ def story_of(views: Sequence[StageView], gold: Gold | None, around: int) -> Stor
         else (f"The evidence was in what the {last.role} gave.")
     )
     return Story(False, where, _held_text(last, gold, around), "", ())
+
+
+def acquitted_of(views: Sequence[StageView], blame: Blame) -> str:
+    """Why a stage that lost the evidence is not the one that is convicted; "" where it is."""
+    lost = next((view.role for view in views if view.lost and view.role != "model"), None)
+    if lost is None or blame.verdict not in ROLES or lost == blame.verdict:
+        return ""
+    if not any(repair == (blame.verdict,) for repair in blame.minimal_repairs):
+        return (
+            f"Lost there, and yet the {blame.verdict} is convicted: the verdict rests on the replays below."
+        )
+    return (
+        f"Lost there, and yet the {lost} is acquitted: with the {blame.verdict} repaired, and nothing else, the "
+        "answer is right."
+    )
 
 
 def _is_context(view: StageView) -> bool:

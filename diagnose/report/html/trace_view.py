@@ -17,7 +17,7 @@ from diagnose.report import numbers, phrases
 from diagnose.report.evidence_marks import Piece
 from diagnose.report.foreign import flat, listed
 from diagnose.report.html.depth import Depth
-from diagnose.report.html.evidence import IDS, Story, gave, marked, story_of
+from diagnose.report.html.evidence import IDS, Story, acquitted_of, gave, marked, story_of
 from diagnose.report.html.lattice import Lattice, lattice_of
 from diagnose.report.html.rows import Line
 from diagnose.report.html.turned import Turned, turned_of
@@ -84,6 +84,7 @@ class TraceView:
     same_answer: bool
     why: tuple[tuple[str, str], ...]
     story: Story | None
+    acquitted: str
     stages: tuple[StageBlock, ...]
     replayed: bool
     turned: Turned | None
@@ -125,6 +126,7 @@ def trace_view(
         same_answer=turned is not None and turned.before == logged and depth.stages and not depth.passages,
         why=tuple(_why(blame, depth, texts)),
         story=story_of(views, gold, depth.around) if views else None,
+        acquitted=acquitted_of(views, blame) if depth.passages else "",
         stages=tuple(_block(v, gold, depth, blame) for v in views if depth.passages or v.role != "model"),
         replayed=case is not None and unchanged(case) is not None,
         turned=turned,

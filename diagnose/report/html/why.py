@@ -165,6 +165,8 @@ def _pairs(blames: Sequence[Blame], together: bool) -> tuple[Pair, ...]:
 
 
 def _roles(report: Report) -> tuple[Role, ...]:
+    if not any(cohort.shares for cohort in report.cohorts):
+        return ()
     named = {role for cohort in report.cohorts for role in cohort.shares} | set(report.roles)
     return tuple(role for role in ROLES if role in named)
 
