@@ -57,7 +57,7 @@ def _opening(lines: Iterable[str]) -> Iterator[str]:
 
 def _table(section: Section) -> str:
     sides = [' class="num"' if side == "r" else "" for side in section.align]
-    heads = "".join(f'<th scope="col"{s}>{_safe(h)}</th>' for h, s in zip(section.head, sides, strict=True))
+    heads = "".join(map(_head, section.head, sides))
     rows = "".join(
         "<tr>" + "".join(_cell(c, s) for c, s in zip(row, sides, strict=True)) + "</tr>\n"
         for row in section.rows
@@ -68,6 +68,11 @@ def _table(section: Section) -> str:
         f'<caption class="out">{name}</caption>\n'
         f"<thead><tr>{heads}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table></div>\n"
     )
+
+
+def _head(text: str, side: str) -> str:
+    """A head; an empty one is a cell, of which nothing is read out."""
+    return f'<th scope="col"{side}>{_safe(text)}</th>' if text else "<td></td>"
 
 
 def _cell(text: str, side: str) -> str:

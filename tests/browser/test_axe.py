@@ -8,9 +8,13 @@ from pathlib import Path
 import pytest
 
 from tests.browser.conftest import Open
+from tests.specimens.make import FOLDERS, REPORTS
 
 pytestmark = pytest.mark.browser
 
+SPECIMENS = sorted(
+    file.relative_to(REPORTS).as_posix() for name in FOLDERS for file in REPORTS.glob(f"{name}/*.html")
+)
 RUN = """async () => {
     const found = await axe.run(document, { resultTypes: ["violations", "incomplete"] });
     return found.violations.map((v) => `${v.impact} ${v.id}: ${v.nodes.length} × ${v.nodes[0].html.slice(0, 200)} `
@@ -57,3 +61,12 @@ def test_a_violation_is_seen(opened: Open, small_page_file: Path, axe: str) -> N
     )
     page.evaluate("document.querySelector('h1').style.color = '#ddd'")
     assert {line.split()[1] for line in page.evaluate(RUN)} == {"color-contrast:", "label:"}
+
+
+@pytest.mark.parametrize("name", SPECIMENS)
+@pytest.mark.parametrize("scheme, width", [("light", 1280), ("dark", 400)])
+def test_no_violation_on_real_pages(opened: Open, axe: str, name: str, scheme: str, width: int) -> None:
+    page = opened(REPORTS / name, width=width, color_scheme=scheme, bypass_csp=True)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.evaluate(axe)
+    assert page.evaluate(RUN) == []

@@ -26,6 +26,7 @@ from tests.conftest import ROOT
 DESK = ROOT / "fixtures" / "contract-desk"
 REPORTS = ROOT / "reports"
 ANSWERS = Path(__file__).with_name("answers.jsonl")
+FOLDERS = ("contract-desk", "log-alone", "wide-window")
 PAGES = ("report.html", "report.json", "report.md")
 WHOLE = (*PAGES, "blame.jsonl", "games.jsonl", "replays.jsonl", "outcomes.jsonl")
 SHOWN = {"report.txt": (), "c28.txt": ("c28",)}
