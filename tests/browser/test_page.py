@@ -85,6 +85,9 @@ def test_filtering_by_verdict_is_kept_in_the_address(opened: Open, page_file: Pa
     again = opened(page_file, f"#verdict={verdict}")
     assert rows(again) == rows(page)
     assert chooser(again, "verdict").input_value() == verdict
+    # The browser goes to the first such line by itself; what was filtered by has to be in sight.
+    again.wait_for_function("document.getElementById('filters').getBoundingClientRect().top > 0")
+    assert again.locator("#filters").bounding_box()["y"] < 400
 
 
 def test_filters_narrow_one_another_and_are_cleared(opened: Open, page_file: Path) -> None:

@@ -165,6 +165,7 @@
     if (event.target.dataset.step === "up") { event.preventDefault(); write(); back(); }
   });
 
+  let filtered = false;
   const read = () => {
     let hash = location.hash.slice(1);
     try { hash = decodeURIComponent(hash); } catch { /* as it is */ }
@@ -183,6 +184,7 @@
       close();
       fill(set);
       apply();
+      filtered = true;
       section.scrollIntoView({ behavior: "instant" });
       return;
     }
@@ -193,7 +195,10 @@
   };
   addEventListener("hashchange", read);
   // Once a page is loaded the browser goes to its fragment by itself and takes the focus away again.
-  addEventListener("load", () => setTimeout(show));
+  addEventListener("load", () => setTimeout(() => {
+    if (opened) show();
+    else if (filtered) section.scrollIntoView({ behavior: "instant" });
+  }));
   addEventListener("beforeprint", () => { if (found.length > limit) { limit = found.length; draw(); } });
   table.classList.add("ready");
   draw();
