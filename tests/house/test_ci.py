@@ -99,7 +99,7 @@ def test_the_gitlab_job(repository: Path) -> None:
         assert run(repository, arguments)[0] == 0
     assert run(repository, gate)[0] == 1
     assert b"<testsuites" in (repository / "gate.xml").read_bytes()
-    assert "<h1>Gate</h1>" in (repository / "gate.html").read_text(encoding="utf-8")
+    assert "<title>Gate</title>" in (repository / "gate.html").read_text(encoding="utf-8")
 
 
 def test_the_rules_are_read() -> None:
