@@ -16,7 +16,7 @@ from diagnose.attribute import remedy
 from diagnose.attribute.shapley import Floats, stack, sufficiency
 from diagnose.core.blame import FINDINGS, Blame
 from diagnose.core.game import Game
-from diagnose.core.report import FixStep, PassingCheck
+from diagnose.core.report import FixStep, PairGain, PassingCheck
 from diagnose.core.stage import Role
 
 
@@ -105,6 +105,16 @@ def fix_steps(total: Floats, roles: tuple[Role, ...], log: Log) -> tuple[FixStep
         score = min(1.0, log.score + won / log.n_traces)
         steps.append(FixStep(fix.roles[0], round(fix.gain / log.n_traces, 9), round(score, 9)))
     return tuple(steps)
+
+
+def pair_gain(total: Floats, roles: tuple[Role, ...], log: Log) -> PairGain | None:
+    """The pair of stages that gains most together over the log; None where no pair gains or nothing was
+    scored."""
+    pair = remedy.best_pair(total, roles)
+    if pair is None or log.score is None:
+        return None
+    gain = pair.gain / log.n_traces
+    return PairGain((pair.roles[0], pair.roles[1]), round(gain, 9), round(min(1.0, log.score + gain), 9))
 
 
 def pair_note(total: Floats, roles: tuple[Role, ...], log: Log) -> str | None:

@@ -35,6 +35,7 @@ PLACES: dict[str, str] = {
     "UndecidedCount": "report.undecided",
     "Triage": "report.triage",
     "FixStep": "report.fix_order",
+    "PairGain": "report.best_pair",
     "Cohort": "report.cohorts",
     "Cost": "report.cost",
     "StageCost": "report.cost.stages",

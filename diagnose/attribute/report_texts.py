@@ -188,6 +188,16 @@ _RANKING: dict[str, Entry] = {
         "the order ends where nothing more is gained.",
         see=("fix_alone", "notes"),
     ),
+    "report.best_pair": field(
+        "The two stages that gain most repaired together; null where no pair gains. The greedy order cannot see "
+        "repairs that work only together.",
+        see=("fix_order", "minimal_repairs"),
+    ),
+    "report.best_pair.roles": field("The two stages, in pipeline order.", see=("roles",)),
+    "report.best_pair.gain": number("Mean score that both repairs add.", "0 to 1", SCORE),
+    "report.best_pair.score": number(
+        "Mean score with both repaired.", "0 to 1", SCORE, "score + gain, at most 1"
+    ),
     "report.fix_order.role": field("The stage repaired in this step.", see=("roles",)),
     "report.fix_order.gain": number("Mean score this step adds.", "0 to 1", SCORE, source=GREEDY),
     "report.fix_order.score": number(

@@ -11,12 +11,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from diagnose.attribute import funnel
-from diagnose.attribute.gains import Log, fix_steps, pair_note, played
+from diagnose.attribute.gains import Log, fix_steps, pair_gain, pair_note, played
 from diagnose.attribute.headline import headline
 from diagnose.attribute.ranking import rank, tally
 from diagnose.core.blame import Blame, Finding
 from diagnose.core.game import Game
-from diagnose.core.report import Findings, FixStep, Ranked, Triage, UndecidedCount
+from diagnose.core.report import Findings, FixStep, PairGain, Ranked, Triage, UndecidedCount
 from diagnose.core.stage import ROLES, Role, in_order
 
 RESAMPLES = 1000
@@ -37,6 +37,7 @@ class Summary:
     undecided: UndecidedCount
     triage: Triage | None
     fix_order: tuple[FixStep, ...]
+    best_pair: PairGain | None
     residual: float | None
     lost_at: dict[Role, int]
     headline: str
@@ -66,6 +67,7 @@ def summarise(
         undecided=undecided,
         triage=triage,
         fix_order=fix_steps(total, roles, log) if ranking else (),
+        best_pair=pair_gain(total, roles, log) if ranking else None,
         residual=residual_of(blames),
         lost_at=lost,
         headline=headline(ranking, triage, undecided, findings, lost, len(blames), log.n_traces),

@@ -83,6 +83,14 @@ class FixStep(Whole, frozen=True):
     score: float
 
 
+class PairGain(Whole, frozen=True):
+    """The two stages that gain most repaired together: `gain` in mean score, and the `score` with both."""
+
+    roles: tuple[Role, Role]
+    gain: float
+    score: float
+
+
 class Cohort(Whole, frozen=True):
     """Traces that share a tag; `shares` is each stage's part of the cohort's loss. `departs` names the stage
     whose share departs from the rest of the log and `p_value` how surely (permutation test,
@@ -205,4 +213,5 @@ class Report(Whole, frozen=True, tag_field="schema", tag=REPORT_SCHEMA):
     skipped: tuple[str, ...] = ()
     label_first: tuple[ToLabel, ...] = ()
     n_unlabelled: int = 0
+    best_pair: PairGain | None = None
     notes: tuple[str, ...] = ()

@@ -25,6 +25,17 @@ def buys_line(report: Report) -> str | None:
     return text + "."
 
 
+def pair_line(report: Report) -> str | None:
+    """What the best pair of repairs gains, or None where no pair does."""
+    if report.best_pair is None or not report.ranking:
+        return None
+    (a, b), pair = report.best_pair.roles, report.best_pair
+    return (
+        f"Of all pairs the {a} and the {b} gain most repaired together: {numbers.gain(pair.gain)}, to "
+        f"{numbers.score(pair.score)}."
+    )
+
+
 def _reached(score: float, stage: Ranked) -> str:
     gain = stage.fix_alone
     reached = numbers.score(_bounded(score + gain.gain))

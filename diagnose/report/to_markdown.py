@@ -13,7 +13,7 @@ from diagnose.core.report import Report
 from diagnose.core.stage import ROLES
 from diagnose.report import numbers, phrases
 from diagnose.report.bars import interval_bar
-from diagnose.report.buys import buys_line
+from diagnose.report.buys import buys_line, pair_line
 from diagnose.report.foreign import flat
 
 MARKER = "<!-- diagnose -->"
@@ -169,6 +169,8 @@ def _fix_order(report: Report) -> Iterator[str]:
         for step in report.fix_order
     ]
     yield f"**What to fix, in order** (mean score): {' → '.join(steps)}"
+    if pair := pair_line(report):
+        yield pair
 
 
 def _findings(report: Report) -> Iterator[str]:

@@ -11,7 +11,7 @@ from diagnose.core.report import Report
 from diagnose.core.stage import ROLES
 from diagnose.report import numbers, phrases
 from diagnose.report.bars import bar, stacked_bar
-from diagnose.report.buys import buys_line
+from diagnose.report.buys import buys_line, pair_line
 from diagnose.report.drawn import WIDEST, Cell, Column, heading, prose, show, stage_bar, table
 from diagnose.report.foreign import flat, listed
 from diagnose.report.ranking_text import ranking_parts
@@ -131,6 +131,8 @@ def _fix_order(report: Report, width: int) -> Iterator[RenderableType]:
         Column(""),
     ]
     yield table(columns, rows)
+    if pair := pair_line(report):
+        yield prose(pair)
 
 
 def _findings(report: Report) -> Iterator[RenderableType]:

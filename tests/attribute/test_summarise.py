@@ -8,7 +8,7 @@ from diagnose.attribute.summarise import Summary, summarise, triage_of
 from diagnose.core.blame import Blame, FunnelStep, Undecided, Verdict
 from diagnose.core.coalition import keys
 from diagnose.core.game import Game
-from diagnose.core.report import Findings, FixStep, Gain, PassingCheck, UndecidedCount
+from diagnose.core.report import Findings, FixStep, Gain, PairGain, PassingCheck, UndecidedCount
 from diagnose.core.stage import Role
 
 FOUR: tuple[Role, ...] = ("retriever", "ranker", "packer", "model")
@@ -89,7 +89,9 @@ def test_the_fix_order_adds_up_to_a_score() -> None:
         FixStep("model", 0.06, 0.9),
         FixStep("retriever", 0.05, 0.95),
     )
-    assert summarise(games, blames, Log(100, None), seed=1).fix_order == ()
+    assert found.best_pair == PairGain(("ranker", "model"), 0.2, 0.9)
+    unscored = summarise(games, blames, Log(100, None), seed=1)
+    assert (unscored.fix_order, unscored.best_pair) == ((), None)
 
 
 def test_games_of_different_stages_make_one_ranking() -> None:
@@ -168,7 +170,9 @@ def test_games_may_come_in_another_order_than_blames() -> None:
 
 def test_no_failures() -> None:
     found = summarise([], [], Log(40, 1.0), seed=1)
-    assert found == Summary((), Findings(), UndecidedCount(0, {}), None, (), None, {}, found.headline, ())
+    assert found == Summary(
+        (), Findings(), UndecidedCount(0, {}), None, (), None, None, {}, found.headline, ()
+    )
     assert found.headline == "No failures in 40 traces: nothing to blame."
     assert summarise([], [], Log(0, None), seed=1).ranking == ()
 

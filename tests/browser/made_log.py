@@ -281,6 +281,7 @@ def report_of(games: Sequence[Game], blames: Sequence[Blame], seed: int) -> Repo
         undecided=summary.undecided,
         triage=summary.triage,
         fix_order=summary.fix_order,
+        best_pair=summary.best_pair,
         cohorts=cohorts.cohorts,
         cost=Cost(
             {

@@ -3,9 +3,12 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from diagnose.core.report import Gain, Ranked, Report
-from diagnose.report.buys import buys_line
+from diagnose.core.report import Gain, PairGain, Ranked, Report
+from diagnose.report.buys import buys_line, pair_line
+from diagnose.report.to_html import html_report
+from diagnose.report.to_markdown import markdown_report
 from tests.report.made_report import PERFECT, REPLAYED
+from tests.report.test_contract import text_of
 
 
 def with_ranking(*ranking: Ranked, score: float | None = 0.5) -> Report:
@@ -34,6 +37,17 @@ def test_no_score_is_promised_above_one() -> None:
     line = buys_line(with_ranking(ranked("ranker", 0.1, -0.02, 0.3), score=0.95))
     assert line is not None
     assert line.endswith("from 0.950 to 1.000 (95 % interval 0.930 to 1.000).")
+
+
+def test_the_best_pair() -> None:
+    pair = PairGain(("retriever", "ranker"), 0.25, 0.75)
+    report = msgspec.structs.replace(REPLAYED, best_pair=pair)
+    said = "Of all pairs the retriever and the ranker gain most repaired together: +0.250, to 0.750."
+    assert pair_line(report) == said
+    assert said in markdown_report(report)
+    assert said in html_report(report)
+    assert said in " ".join(text_of(report, 80).split())
+    assert pair_line(REPLAYED) is None
 
 
 @pytest.mark.parametrize(

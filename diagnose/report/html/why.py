@@ -13,6 +13,7 @@ from diagnose.core.entry import Entry
 from diagnose.core.report import Cohort, FixStep, Gain, Report
 from diagnose.core.stage import ROLES, Role
 from diagnose.report import numbers, phrases
+from diagnose.report.buys import pair_line
 from diagnose.report.html.funnel import Flow, flow_of
 from diagnose.report.html.scale import Bar, Scale, bar_of, scale_of
 
@@ -92,6 +93,7 @@ class Why:
     alone: tuple[Alone, ...]
     fixes: tuple[Fixed, ...]
     start: float
+    pair: str | None
     modes: tuple[Failed, ...]
     substitutes: tuple[Pair, ...]
     complements: tuple[Pair, ...]
@@ -118,6 +120,7 @@ def why_of(report: Report, blames: Sequence[Blame], modes: Modes) -> Why:
         ),
         fixes=tuple(_fixes(report)),
         start=round(100 * (report.score or 0.0), 2),
+        pair=pair_line(report),
         modes=tuple(_modes(report, modes)),
         substitutes=_pairs(blames, together=False),
         complements=_pairs(blames, together=True),
