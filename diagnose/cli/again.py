@@ -25,7 +25,8 @@ def options_of(command: Callable[..., None], given: Mapping[str, object]) -> lis
         if isinstance(value, bool):
             parts.append(flag if value else f"--no-{flag[2:]}")
         else:
-            parts += [flag, value.name if isinstance(value, Path) else str(value)]
+            for one in value if isinstance(value, list) else [value]:
+                parts += [flag, one.name if isinstance(one, Path) else str(one)]
     return parts
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from diagnose.cli.session import Debug, Json, Quiet, guarded, paper
+from diagnose.cli.sources import CorpusFile, Format, Gold, Logs, Map, Project, Wanted
 from diagnose.errors import EXIT_BAD_INPUT, visible
 
 if TYPE_CHECKING:
@@ -17,20 +17,27 @@ if TYPE_CHECKING:
 
 @guarded
 def check(
-    traces: Annotated[Path, typer.Argument(help="A trace log; - for stdin.")],
+    traces: Logs,
+    format: Format = "auto",
+    map: Map = None,
+    gold: Gold = None,
+    corpus: CorpusFile = None,
+    project: Project = None,
     json: Json = False,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
     """Say what a log holds, what it can claim, and list every problem in it.
 
-    Ends with 3 where the log has a problem. Example: diagnose check traces.jsonl
+    Ends with 3 where the log has a problem.
+
+    Example: diagnose check traces.jsonl
+
+    Example: diagnose check exports/ "more/*.json.gz" --gold labels.jsonl
     """
     import msgspec
 
-    from diagnose.traces.check import check_log
-
-    summary = check_log(str(traces) if str(traces) == "-" else traces)
+    summary = _checked(Wanted(traces, format, map, gold, corpus, project))
     if json:
         sys.stdout.buffer.write(msgspec.json.encode(summary) + b"\n")
         sys.stdout.buffer.flush()
@@ -38,6 +45,16 @@ def check(
         _print(summary)
     if summary.n_problems or not summary.n_traces:
         raise typer.Exit(EXIT_BAD_INPUT)
+
+
+def _checked(wanted: Wanted) -> LogSummary:
+    from diagnose.traces.account import Account
+    from diagnose.traces.check import check_log, check_traces
+
+    if wanted.plain:
+        return check_log(wanted.sources[0])
+    account = Account()
+    return check_traces(wanted.read(account), account, ", ".join(wanted.sources))
 
 
 def _print(summary: LogSummary) -> None:
@@ -55,6 +72,8 @@ def _print(summary: LogSummary) -> None:
     for pipeline, n in list(summary.pipelines.items())[:5]:
         line(f"steps    {pipeline or 'none'}: {n}")
     line(f"passages {summary.n_passages}, {summary.n_passages_with_text} with text")
+    if summary.ids:
+        line("ids      from " + ", ".join(f"{name} {n}" for name, n in summary.ids.items()))
     labels = msgspec.structs.asdict(summary.labels)
     line("labels   " + ", ".join(f"{name.replace('_', ' ')} {n}" for name, n in labels.items()))
     for warned in summary.warnings:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
 from diagnose.cli.session import SHOWN, Debug, Json, Quiet, Strict, guarded, say
+from diagnose.cli.sources import CorpusFile, Format, Gold, Map, Project, Wanted
 from diagnose.errors import BadInput, UsageError
 
 if TYPE_CHECKING:
@@ -33,29 +32,11 @@ def convert(
         ),
     ],
     output: Annotated[str, typer.Option("--output", "-o", help="Where the traces go; - for stdout.")] = "-",
-    format: Annotated[
-        str,
-        typer.Option(
-            help="auto, diagnose, otlp, phoenix, mlflow, langfuse, langsmith, ragas, ragchecker, deepeval, promptfoo "
-            "or records (any table)."
-        ),
-    ] = "auto",
-    map: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Which column holds what, TARGET=COLUMN: query=question, answer=said, gold.answers=ref."
-        ),
-    ] = None,
-    gold: Annotated[
-        Path | None,
-        typer.Option(help="Labels to join by id or by question: JSON lines, CSV, Parquet, data set."),
-    ] = None,
-    corpus: Annotated[
-        Path | None, typer.Option(help="Passages (id, text) to fill in texts that the log left out.")
-    ] = None,
-    project: Annotated[
-        str | None, typer.Option(help="The project (Phoenix) or experiment (MLflow) to read from a server.")
-    ] = None,
+    format: Format = "auto",
+    map: Map = None,
+    gold: Gold = None,
+    corpus: CorpusFile = None,
+    project: Project = None,
     strict: Strict = False,
     json: Json = False,
     quiet: Quiet = False,
@@ -71,7 +52,7 @@ def convert(
     """
     if json and output == "-":
         raise UsageError("--json writes the account to stdout: say where the traces go with  -o FILE")
-    wanted = _Wanted(sources, format, map, gold, corpus, project)
+    wanted = Wanted(sources, format, map, gold, corpus, project)
     summary, written = _converted(wanted, output, strict, quiet)
     if json:
         sys.stdout.buffer.write(msgspec.json.encode(summary) + b"\n")
@@ -81,35 +62,12 @@ def convert(
         raise BadInput("no trace could be made of this log: see above for what was left out and why")
 
 
-@dataclass(frozen=True)
-class _Wanted:
-    sources: list[str]
-    format: str
-    map: list[str] | None
-    gold: Path | None
-    corpus: Path | None
-    project: str | None
-
-
-def _converted(wanted: _Wanted, output: str, strict: bool, quiet: bool) -> tuple[AccountSummary, int]:
-    from diagnose.stages.corpus import read_corpus
+def _converted(wanted: Wanted, output: str, strict: bool, quiet: bool) -> tuple[AccountSummary, int]:
     from diagnose.traces.account import Account
-    from diagnose.traces.columns import parse_mapping
-    from diagnose.traces.labels import read_labels
-    from diagnose.traces.read import read_log
     from diagnose.traces.to_jsonl import write_jsonl
 
     account = Account()
-    found = read_log(
-        wanted.sources,
-        format=wanted.format,
-        mapping=parse_mapping(wanted.map) if wanted.map else None,
-        gold=read_labels(wanted.gold) if wanted.gold else None,
-        corpus=read_corpus(wanted.corpus) if wanted.corpus else None,
-        project=wanted.project,
-        account=account,
-    )
-    written = write_jsonl(output, _kept(found, strict, quiet))
+    written = write_jsonl(output, _kept(wanted.read(account), strict, quiet))
     return account.summary(), written
 
 

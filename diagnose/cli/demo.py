@@ -52,7 +52,7 @@ def demo(
         debug=debug,
     )
     say("2. Replay the failures, repair the stages one coalition at a time, and divide the blame.", quiet)
-    run(log, pipeline, output, seed=seed, no_memo=no_memo, quiet=quiet, debug=debug)
+    run([str(log)], pipeline, output, seed=seed, no_memo=no_memo, quiet=quiet, debug=debug)
     if not quiet:
         say("3. One failure, stage by stage:", quiet)
         show(output, _telling(output))

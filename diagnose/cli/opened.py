@@ -6,12 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path, PurePath
-from typing import TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import msgspec
 
 from diagnose.cli.session import SHOWN, memo_path, say
-from diagnose.core.pipeline import ABSTENTION, Pipeline, ScoreSettings
+from diagnose.cli.sources import Wanted
+from diagnose.core.pipeline import ABSTENTION, Corpus, Pipeline, ScoreSettings
 from diagnose.core.trace import Trace
 from diagnose.errors import BadInput, visible
 from diagnose.replay.memo import opened
@@ -19,7 +20,13 @@ from diagnose.replay.run import Runner
 from diagnose.score.table import Scorer
 from diagnose.traces.lines import Problem
 
+if TYPE_CHECKING:
+    from diagnose.traces.account import AccountSummary
+
 T = TypeVar("T")
+
+NOTED = 12
+"""Things that a reader inferred or could not read which a report lists; the rest are counted."""
 
 
 def kept(
@@ -49,32 +56,68 @@ def _without_folder(problem: Problem) -> Problem:
     return msgspec.structs.replace(problem, source=PurePath(problem.source).name)
 
 
-def traces_of(
-    path: Path, strict: bool, quiet: bool, gold: Path | None = None
-) -> tuple[list[Trace], tuple[str, ...]]:
-    """The traces of a log, whichever tool wrote it, with the labels of `gold` joined to them."""
+class Log(NamedTuple):
+    """What was read: the traces, what was wrong with others, and what the log did not say by itself."""
+
+    traces: list[Trace]
+    problems: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def log_of(wanted: Wanted, strict: bool, quiet: bool, corpus: Corpus | None = None) -> Log:
+    """The traces of logs, whichever tool wrote them; texts that they left out come from `corpus`."""
     from diagnose.traces.account import Account
-    from diagnose.traces.labels import read_labels
-    from diagnose.traces.read import read_log
 
     account = Account()
-    labels = read_labels(gold) if gold else None
-    found = kept(read_log(path, gold=labels, account=account), strict, quiet, "trace")
+    traces, problems = kept(wanted.read(account, corpus), strict, quiet, "trace")
     summary = account.summary()
-    if set(summary.formats) - {"diagnose"}:
-        formats = ", ".join(f"{name} {n}" for name, n in summary.formats.items())
-        stages = ", ".join(f"{role} {n}" for role, n in summary.stages.items()) or "none"
-        say(
-            f"{visible(path.name)}: read {formats}; stages {stages}; `diagnose convert` lists the rest", quiet
-        )
-    return found
+    if not set(summary.formats) - {"diagnose"}:
+        return Log(traces, problems, _noted(summary))
+    say(f"{visible(wanted.name)}: {_came(summary)}; `diagnose convert` lists the rest", quiet)
+    return Log(traces, problems, _inferred(summary))
 
 
-def pipeline_of(path: Path, traces: Sequence[Trace] | None = None) -> Pipeline:
-    """The pipeline of a file; its recorded stages answer from `traces`."""
+def _came(summary: AccountSummary) -> str:
+    formats = ", ".join(f"{name} {n}" for name, n in summary.formats.items())
+    stages = ", ".join(f"{role} {n}" for role, n in summary.stages.items()) or "none"
+    return f"read {formats}; stages {stages}"
+
+
+def _inferred(summary: AccountSummary) -> tuple[str, ...]:
+    """What a report has to say of a log that another tool wrote."""
+    notes = [f"log: {_came(summary)}"]
+    for what, counts in (("ids of passages come from", summary.ids), ("labels", summary.labels)):
+        if counts:
+            notes.append(f"log: {what} " + ", ".join(f"{name} {n}" for name, n in counts.items()))
+    return (*notes, *_noted(summary))
+
+
+def _noted(summary: AccountSummary) -> tuple[str, ...]:
+    notes = [f"log: {noted.what} ({noted.n})" for noted in summary.notes[:NOTED]]
+    if len(summary.notes) > NOTED:
+        notes.append(f"log: {len(summary.notes) - NOTED} more notes; `diagnose convert` lists them")
+    return tuple(notes)
+
+
+def traces_of(path: Path, strict: bool, quiet: bool) -> tuple[list[Trace], tuple[str, ...]]:
+    """The traces of one log, whichever tool wrote it, and what was wrong with others."""
+    found = log_of(Wanted([str(path)]), strict, quiet)
+    return found.traces, found.problems
+
+
+def pipeline_of(path: Path, traces: Sequence[Trace] | None = None, corpus: Corpus | None = None) -> Pipeline:
+    """The pipeline of a file; its recorded stages answer from `traces`, its corpus is `corpus` if that was read
+    before."""
     from diagnose.stages.load import load_pipeline
 
-    return load_pipeline(path, traces=traces)
+    return load_pipeline(path, traces=traces, corpus=corpus)
+
+
+def corpus_of(path: Path | None) -> Corpus | None:
+    """The corpus that a pipeline file names."""
+    from diagnose.stages.load import load_corpus
+
+    return load_corpus(path) if path else None
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,6 +26,7 @@ from diagnose.cli.session import (
     progress,
     say,
 )
+from diagnose.cli.sources import CorpusFile, Format, Gold, Logs, Map, Project, Wanted
 from diagnose.errors import Inconclusive, StageFailed, UsageError
 
 if TYPE_CHECKING:
@@ -55,7 +57,19 @@ Probe = Annotated[
 ]
 
 TELLING = (
-    *("pipeline", "gold", "metric", "pass_mark", "alpha", "max_calls", "max_calls_per_trace"),
+    *(
+        "pipeline",
+        "gold",
+        "corpus",
+        "format",
+        "map",
+        "project",
+        "metric",
+        "pass_mark",
+        "alpha",
+        "max_calls",
+        "max_calls_per_trace",
+    ),
     *("fidelity_floor", "passing", "probe", "workarounds", "seed", "strict"),
 )
 """Options on which a report depends: it names them where they were changed."""
@@ -65,13 +79,14 @@ SHOWN = 10
 
 @guarded
 def run(
-    traces: Annotated[Path, typer.Argument(help="A trace log; - for stdin.")],
+    traces: Logs,
     pipeline: PipelineFile = None,
     output: OutFolder = Path("reports/latest"),
-    gold: Annotated[
-        Path | None,
-        typer.Option(help="Labels to join by id or by question: JSON lines, CSV, Parquet, data set."),
-    ] = None,
+    gold: Gold = None,
+    corpus: CorpusFile = None,
+    format: Format = "auto",
+    map: Map = None,
+    project: Project = None,
     metric: Metric = None,
     pass_mark: PassMark = None,
     alpha: Alpha = 0.01,
@@ -103,21 +118,26 @@ def run(
 
     Without --pipeline nothing is replayed: the report then shows where evidence was lost and convicts nobody.
 
+    Texts of passages that the log left out come from --corpus, else from the pipeline's corpus.
+
     Example: diagnose run traces.jsonl --pipeline pipeline.toml -o reports/handbook
+
+    Example: diagnose run spans.otlp.json --gold labels.jsonl -p pipeline.toml
     """
     from diagnose import flow
     from diagnose.ablate.spread import Effort
-    from diagnose.cli.opened import pipeline_of, runner_of, scorer_of, traces_of
+    from diagnose.cli.opened import corpus_of, log_of, pipeline_of, runner_of, scorer_of
     from diagnose.cli.outputs import print_report, ready_folder, write_folder
     from diagnose.flow.gated import check_baseline
 
     given = {name: value for name, value in locals().items() if name in TELLING}
-    command = again("run", traces.name, *options_of(run, given), output=output)
-    log, problems = traces_of(traces, strict, quiet, gold)
-    loaded = pipeline_of(pipeline, log) if pipeline else None
+    wanted = Wanted(traces, format, map, gold, corpus, project)
+    searched = corpus_of(pipeline)
+    log, problems, notes = log_of(wanted, strict, quiet, searched)
+    loaded = pipeline_of(pipeline, log, searched) if pipeline else None
     scorer = scorer_of(loaded, metric, pass_mark)
     if not any(trace.steps for trace in log) and not any(trace.outcome for trace in log):
-        raise UsageError(f"{traces} holds queries without steps: log them first with  diagnose record")
+        raise UsageError(f"{wanted.name} holds queries without steps: log them first with  diagnose record")
     ready_folder(output)
     if baseline is not None:
         check_baseline(baseline)
@@ -129,6 +149,8 @@ def run(
         )
         with runner_of(loaded, seed, no_memo, quiet) as runner, progress("replaying", quiet) as tick:
             found = flow.replayed(log, runner, scorer, settings, tick)
+    found = replace(found, notes=(*notes, *found.notes))
+    command = again("run", *wanted.names, *options_of(run, given), output=output)
     report = flow.reported(found, loaded, scorer, seed, command=command, problems=problems)
     write_folder(output, report, found)
     print_report(report, output, json, quiet)

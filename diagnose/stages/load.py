@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from diagnose.core.pipeline import ABSTENTION, Pipeline, ScoreSettings
+from diagnose.core.pipeline import ABSTENTION, Corpus, Pipeline, ScoreSettings
 from diagnose.core.stage import ROLES, Role, Stage
 from diagnose.core.trace import Trace
 from diagnose.errors import BadInput, UsageError
@@ -23,14 +23,24 @@ TABLES = ("pipeline", "stages", "score", "routes")
 PIPELINE_KEYS = ("name", "corpus", "abstention")
 
 
+def load_corpus(path: Path | str) -> Corpus | None:
+    """The corpus that a pipeline file names, read; None where it names none. Raises as `load_pipeline` does."""
+    path = Path(path)
+    return _corpus(path, _table(_document(path), "pipeline", path.name))
+
+
 def load_pipeline(
-    path: Path | str, environ: Mapping[str, str] | None = None, traces: Sequence[Trace] | None = None
+    path: Path | str,
+    environ: Mapping[str, str] | None = None,
+    traces: Sequence[Trace] | None = None,
+    corpus: Corpus | None = None,
 ) -> Pipeline:
     """The pipeline in a file, with its corpus read and its stages built (models load at their first call).
 
     Routes come out in the order of their `cost`, cheapest first, or as declared where none has one.
     `environ` is where keys are looked up (the process's environment unless given); `traces` the log that is
-    replayed, which recorded stages answer from. Raises UsageError with the key's path for whatever is wrong in the
+    replayed, which recorded stages answer from; `corpus` what `load_corpus` gave, else it is read here.
+    Raises UsageError with the key's path for whatever is wrong in the
     file, BadInput where it is no TOML or the corpus is bad, StageFailed where the user's own factory raises,
     MissingExtra where an optional package is needed.
     """
@@ -40,7 +50,10 @@ def load_pipeline(
     _only(head, PIPELINE_KEYS, f"{path.name} [pipeline]")
     tables = _stage_tables(document, path.name)
     site = replace(
-        _site(path, head, document, os.environ if environ is None else environ), traces=traces, tables=tables
+        _site(path, head, document, os.environ if environ is None else environ),
+        traces=traces,
+        tables=tables,
+        corpus=_corpus(path, head) if corpus is None else corpus,
     )
     stages = _stages(tables, site, "stages")
     site = replace(_counting_as(site, stages["model"]), model_stage=stages["model"])
@@ -85,15 +98,18 @@ def _stage_tables(document: Table, file: str) -> dict[Role, Table]:
 
 def _site(path: Path, head: Table, document: Table, environ: Mapping[str, str]) -> Site:
     folder, where = path.resolve().parent, f"{path.name} [pipeline]"
-    corpus = reserved(head, "corpus", str, where)
     return Site(
         file=path.name,
         folder=folder,
         environ=environ,
         abstention=reserved(head, "abstention", str, where) or ABSTENTION,
-        corpus=read_corpus(folder / corpus, corpus) if corpus else None,
         routes=_route_names(document, path.name),
     )
+
+
+def _corpus(path: Path, head: Table) -> Corpus | None:
+    named = reserved(head, "corpus", str, f"{path.name} [pipeline]")
+    return read_corpus(path.resolve().parent / named, named) if named else None
 
 
 def _stages(tables: Mapping[Role, Table], site: Site, key: str) -> dict[Role, Stage]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -14,7 +15,7 @@ from diagnose.core.artifact import Answer, Context, Frozen, Passages
 from diagnose.core.coalition import SEPARATOR
 from diagnose.core.stage import ROLES, Role
 from diagnose.core.trace import TRACE_SCHEMA, Gold, Trace
-from diagnose.errors import quoted
+from diagnose.errors import quoted, visible
 from diagnose.traces.account import Account
 from diagnose.traces.fields import Known, known, names_in, unknown_fields
 from diagnose.traces.from_jsonl import (
@@ -65,7 +66,8 @@ class LogSummary(Frozen, frozen=True, omit_defaults=False):
     (`retriever+model`). `n_passages` counts different passages per trace, `n_passages_with_text` those
     whose text is in some step of it. `unknown_fields` counts fields that are ignored. `n_problems`
     counts all problems, `problems` keeps the first thousand. `formats` counts the records of each format of
-    another tool; `n_lines` is then the number of traces and problems.
+    another tool; `n_lines` is then the number of traces and problems, and `ids` says where the ids of
+    passages were found.
     """
 
     source: str
@@ -86,6 +88,7 @@ class LogSummary(Frozen, frozen=True, omit_defaults=False):
     n_problems: int
     problems: tuple[Problem, ...]
     formats: dict[str, int] = {}
+    ids: dict[str, int] = {}
 
 
 @dataclass
@@ -119,7 +122,8 @@ def check_log(path: Path | str, *, limits: Limits = DEFAULT_LIMITS) -> LogSummar
     for a file that cannot be read at all; every other fault is a Problem in the summary.
     """
     if not is_ours(path, limits):
-        return _check_foreign(path, limits)
+        account = Account()
+        return check_traces(read_log(path, limits=limits, account=account), account, source_name(path))
     decoder, ids, tally = trace_decoder(), TraceIds(), _Tally()
     names = known(decoder.shape) or Known()
     for line in read_lines(path, limits):
@@ -138,9 +142,10 @@ def check_log(path: Path | str, *, limits: Limits = DEFAULT_LIMITS) -> LogSummar
     return _summary(source_name(path), tally)
 
 
-def _check_foreign(path: Path | str, limits: Limits) -> LogSummary:
-    account, tally = Account(), _Tally()
-    for item in read_log(path, limits=limits, account=account):
+def check_traces(found: Iterable[Trace | Problem], account: Account, source: str) -> LogSummary:
+    """What is in traces that `read_log` reads, whatever they come from; `account` is the one it fills."""
+    tally = _Tally()
+    for item in found:
         tally.n["lines"] += 1
         if isinstance(item, Problem):
             tally.problem(item)
@@ -149,7 +154,9 @@ def _check_foreign(path: Path | str, limits: Limits) -> LogSummary:
     _warn_of_log(tally, Known())
     for noted in account.summary().notes:
         tally.warn(noted.what, noted.first, noted.n)
-    return msgspec.structs.replace(_summary(source_name(path), tally), formats=dict(account.formats))
+    return msgspec.structs.replace(
+        _summary(visible(source), tally), formats=dict(account.formats), ids=dict(account.ids)
+    )
 
 
 def _count_unknown(tally: _Tally, line: Line, names: Known) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -29,7 +30,7 @@ def is_native(path: Path | str, limits: Limits) -> bool:
     try:
         with opened(path, source) as stream, translated(source):
             if str(path) == STDIN:
-                start = stream.file.peek(PEEK_BYTES) if hasattr(stream.file, "peek") else b""
+                start = _peeked(stream.file)
                 return _is_ours(start.partition(b"\n")[0].removeprefix(b"\xef\xbb\xbf"), start)
             meter = Meter(stream, source, limits)
             lines = (meter.line().removeprefix(b"\xef\xbb\xbf") for _ in range(FIRST_LINES))
@@ -38,6 +39,18 @@ def is_native(path: Path | str, limits: Limits) -> bool:
             return _is_ours(first, first)
     except BadInput:
         return True
+
+
+def _peeked(file: Any) -> bytes:
+    """What comes next in standard input, which stays there."""
+    if hasattr(file, "peek"):
+        return bytes(file.peek(PEEK_BYTES))
+    if not file.seekable():
+        return b""
+    at = file.tell()
+    start = file.read(PEEK_BYTES)
+    file.seek(at)
+    return bytes(start)
 
 
 def _is_ours(line: bytes, start: bytes) -> bool:
