@@ -82,6 +82,19 @@ def test_the_stage_at_fault_is_found(framework: str, logs: dict[str, Path], tmp_
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_the_spans_can_be_run_as_they_are(framework: str, logs: dict[str, Path], tmp_path: Path) -> None:
+    folder = log_of(framework, logs, tmp_path)
+    pipeline = pipeline_file(folder, STAGES[framework])
+    for source, out in (("traces.jsonl", "of-traces"), ("spans.json", "of-spans")):
+        command = ["run", source, "--gold", "gold.jsonl", "-p", pipeline, "-o", out, "--no-memo"]
+        diagnose(*command, folder=folder)
+    blames = [(folder / out / "blame.jsonl").read_bytes() for out in ("of-traces", "of-spans")]
+    assert blames[0] == blames[1]
+    notes = " ".join(json.loads((folder / "of-spans" / "report.json").read_text())["notes"])
+    assert "log: ids of passages come from" in notes
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_stages_that_cannot_be_run_are_taken_from_the_log(
     framework: str, logs: dict[str, Path], tmp_path: Path
 ) -> None:

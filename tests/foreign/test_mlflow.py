@@ -119,3 +119,43 @@ def test_a_run_may_annotate_at_once(server: str, reported: Path) -> None:
         json.loads(line)["trace_id"] for line in (reported / "again" / "blame.jsonl").read_text().splitlines()
     ]
     assert [[one.feedback.value for one in feedback(trace_id)] for trace_id in failing] == [["ranker"]] * 2
+
+
+def test_one_command_reads_diagnoses_and_annotates(server: str, reported: Path) -> None:
+    command = ["run", server, "--project", EXPERIMENT, "-p", "pipeline.toml", "-o", "direct", "--no-memo"]
+    said = diagnose(*command, "--annotate", server, folder=reported)
+    assert f"{len(DEMOTED)} verdicts written to {server}" in said
+    assert (reported / "direct" / "blame.jsonl").read_bytes() == (
+        reported / "out" / "blame.jsonl"
+    ).read_bytes()
+
+
+def test_what_search_traces_gives_is_read(server: str, reported: Path) -> None:
+    import mlflow
+    import pandas
+
+    mlflow.set_tracking_uri(server)
+    found = mlflow.search_traces(locations=_locations(), return_type="list")
+    (reported / "list.json").write_text(json.dumps([json.loads(trace.to_json()) for trace in found]))
+    frame = mlflow.search_traces(locations=_locations(), return_type="pandas")
+    texts = frame.map(
+        lambda value: json.dumps(value, default=str) if isinstance(value, dict | list) else value
+    )
+    texts.to_csv(reported / "frame.csv", index=False)
+    texts.astype(str).to_parquet(reported / "frame.parquet")
+    frame.to_json(reported / "frame.json", default_handler=str)
+    known = traces_in(reported / "traces.jsonl")
+    assert isinstance(frame, pandas.DataFrame)
+    for name in ("list.json", "frame.csv", "frame.parquet", "frame.json"):
+        diagnose("convert", name, "-o", "found.jsonl", folder=reported)
+        again = traces_in(reported / "found.jsonl")
+        assert {q: t.steps for q, t in again.items()} == {q: t.steps for q, t in known.items()}, name
+        assert {q: t.gold for q, t in again.items()} == {q: t.gold for q, t in known.items()}, name
+
+
+def _locations() -> list[str]:
+    import mlflow
+
+    experiment = mlflow.get_experiment_by_name(EXPERIMENT)
+    assert experiment is not None
+    return [experiment.experiment_id]

@@ -8,6 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from diagnose.core.artifact import Context, Passages
+from diagnose.core.stage import Role
 from diagnose.core.trace import Trace
 from diagnose.traces.from_jsonl import read_traces
 from tests.foreign.conftest import diagnose
@@ -17,6 +19,7 @@ from tests.foreign.recorded_apps import STAGES, instrumented, labels, pipeline_f
 
 pytestmark = needs("arize-phoenix", "langchain-classic", "openinference-instrumentation-langchain")
 PROJECT = "handbook"
+ROLES: tuple[Role, ...] = ("retriever", "ranker", "packer", "model")
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +48,12 @@ def reported(project: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     pipeline = pipeline_file(folder, STAGES["langchain"])
     diagnose("run", "traces.jsonl", "-p", pipeline, "-o", "out", "--no-memo", folder=folder)
     return folder
+
+
+def listed(output: object) -> list[tuple[str, str]]:
+    """The ids and texts of passages."""
+    assert isinstance(output, Passages | Context)
+    return [(passage.id, passage.text) for passage in output.passages]
 
 
 def traces_in(folder: Path) -> dict[str, Trace]:
@@ -114,3 +123,38 @@ def test_the_client_reads_the_same_spans(project: str, reported: Path) -> None:
     diagnose("convert", "client.json", "-o", "client.jsonl", folder=reported)
     found = [t for t in read_traces(reported / "client.jsonl") if isinstance(t, Trace)]
     assert {t.trace_id: t.steps for t in found} == {t.trace_id: t.steps for t in traces_in(reported).values()}
+
+
+def test_one_command_reads_diagnoses_and_annotates(project: str, reported: Path) -> None:
+    command = ["run", project, "--project", PROJECT, "--gold", "gold.jsonl", "-p", "pipeline.toml"]
+    said = diagnose(*command, "-o", "direct", "--no-memo", "--annotate", project, folder=reported)
+    assert f"{len(DEMOTED)} verdicts written to {project}" in said
+    assert (reported / "direct" / "blame.jsonl").read_bytes() == (
+        reported / "out" / "blame.jsonl"
+    ).read_bytes()
+    notes = " ".join(json.loads((reported / "direct" / "report.json").read_text())["notes"])
+    assert "log: read phoenix" in notes
+    assert f"labels joined by question {len(QUESTIONS)}" in notes
+
+
+def test_what_the_client_saves_of_a_data_frame_is_read(project: str, reported: Path) -> None:
+    from phoenix.client import Client
+
+    frame = Client(base_url=project).spans.get_spans_dataframe(project_identifier=PROJECT, limit=1000)
+    frame.to_parquet(reported / "frame.parquet")
+    frame.to_csv(reported / "frame.csv")
+    frame.to_json(reported / "frame.json", orient="index")
+    import pandas
+
+    pandas.read_parquet(reported / "frame.parquet").to_csv(reported / "again.csv")
+    for name in ("frame.parquet", "frame.csv", "frame.json", "again.csv"):
+        diagnose("convert", name, "-o", "frame.jsonl", folder=reported)
+        found = [t for t in read_traces(reported / "frame.jsonl") if isinstance(t, Trace)]
+        for trace in found:
+            known = traces_in(reported)[trace.query.text]
+            assert [s.role for s in trace.steps] == [s.role for s in known.steps], name
+            # The server rounds the scores of a data frame.
+            for role in ROLES[:3]:
+                assert listed(trace.output(role)) == listed(known.output(role)), (name, role)
+            assert trace.output("model") == known.output("model"), name
+        assert len(found) == len(QUESTIONS), name
