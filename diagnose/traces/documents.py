@@ -16,7 +16,16 @@ import msgspec
 
 from diagnose.errors import BadInput, quoted
 from diagnose.traces.account import Account
-from diagnose.traces.lines import DEFAULT_LIMITS, Limits, Meter, Problem, opened, source_name, translated
+from diagnose.traces.lines import (
+    DEFAULT_LIMITS,
+    Limits,
+    Meter,
+    Problem,
+    opened,
+    said_of,
+    source_name,
+    translated,
+)
 from diagnose.traces.otlp_line import decode_otlp_line
 from diagnose.traces.scanner import BrokenValue, Scanner
 
@@ -63,7 +72,8 @@ def read_documents(
     except BadInput as error:
         if not n:
             raise
-        yield Problem(source, None, "", "the rest of the file", f"{error} (what came before is kept)")
+        problem = said_of(error, source, "the rest of the file")
+        yield msgspec.structs.replace(problem, found=f"{problem.found}; what came before is kept")
     if not n:
         raise BadInput(f"{source}: expected JSON, found an empty file or list")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import io
 import re
 import sys
@@ -15,6 +14,7 @@ from typing import BinaryIO, NamedTuple
 
 from diagnose.core.artifact import Frozen
 from diagnose.errors import BadInput, quoted, visible
+from diagnose.traces.unpacking import Counted, Unpacking
 
 STDIN = "-"
 MAX_LINE_BYTES = 16 * 1024 * 1024
@@ -72,6 +72,19 @@ class Problem(Frozen, frozen=True, omit_defaults=False):
         where = self.source if self.line is None else f"{self.source}:{self.line}"
         field = f" {self.field}" if self.field else ""
         return f"{where}{field}: expected {self.expected}, found {self.found}"
+
+
+def said_of(error: BadInput, source: str, expected: str) -> Problem:
+    """What made a source unreadable as a Problem of it, where others are read on."""
+    said = str(error).removeprefix(f"{source}: ")
+    if said.startswith("expected ") and ", found " in said:
+        expected, _, said = said.removeprefix("expected ").partition(", found ")
+    return Problem(source, None, "", expected, said)
+
+
+def broken_gzip(source: str, error: Exception) -> Problem:
+    """A gzip stream that breaks off, or is none any more."""
+    return Problem(source, None, "", "a whole gzip file", f"a broken one ({error})")
 
 
 class Line(NamedTuple):
@@ -159,28 +172,12 @@ class Meter:
             data = self.line(SKIP_BYTES)
 
 
-class _Counted(io.RawIOBase):
-    """Counts the bytes read from `inner`."""
-
-    def __init__(self, inner: BinaryIO) -> None:
-        self._inner, self.count = inner, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # typeshed: WriteableBuffer
-        data = self._inner.read(len(buffer))
-        buffer[: len(data)] = data
-        self.count += len(data)
-        return len(data)
-
-
 @dataclass(frozen=True)
 class Opened:
     """A stream of unpacked bytes, and the packed ones behind it where it is gzip."""
 
     file: BinaryIO
-    packed: _Counted | None = None
+    packed: Counted | None = None
 
 
 @contextmanager
@@ -202,15 +199,14 @@ def opened(path: Path | str, source: str) -> Iterator[Opened]:
 
 
 def _peek(file: BinaryIO) -> bytes:
-    return file.peek(PEEK_BYTES) if isinstance(file, (io.BufferedReader, gzip.GzipFile)) else b""
+    return file.peek(PEEK_BYTES) if isinstance(file, (io.BufferedReader, Unpacking)) else b""
 
 
 def _unpacked(file: BinaryIO) -> Opened:
     if not _peek(file).startswith(_GZIP_MAGIC):
         return Opened(file)
-    counted = _Counted(file)
-    unpacking = gzip.GzipFile(fileobj=io.BufferedReader(counted))
-    return Opened(unpacking, counted)  # type: ignore[arg-type]  # GzipFile is a BinaryIO in all but name
+    counted = Counted(file)
+    return Opened(Unpacking(counted), counted)  # type: ignore[arg-type]  # what of a BinaryIO is called here
 
 
 @contextmanager
@@ -220,8 +216,8 @@ def translated(source: str) -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise BadInput(f"{source}: no such file") from None
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise BadInput(f"{source}: expected a whole gzip file, found a broken one ({error})") from error
+    except (EOFError, zlib.error) as error:
+        raise BadInput(str(broken_gzip(source, error))) from error
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise BadInput(f"{source}: cannot be read: {visible(reason)}") from error

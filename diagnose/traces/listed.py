@@ -78,21 +78,27 @@ def split(attributes: Iterable[tuple[str, Any]], account: Account) -> Listed:
     """Sorts attributes into plain ones, lists and expanded objects, and counts those nobody reads."""
     listed = Listed()
     lists = listed.lists
+    same_name, same_position, same_item = "", -1, None  # the fields of an entry stand together
     for key, value in attributes:
         if value is None:
             continue
         place = _place(key)
         if place[0] == "entry":
             _, name, position, rest, _ = place
+            if position == same_position and name == same_name and rest is not None:
+                if type(same_item) is dict:
+                    same_item[rest] = value
+                continue
             items = lists.get(name)
             if items is None:
                 items = lists[name] = {}
             item = items.get(position)
             if item is None:
                 if len(items) < MAX_ITEMS:
-                    items[position] = value if rest is None else {rest: value}
-            elif rest is not None and isinstance(item, dict):
+                    item = items[position] = value if rest is None else {rest: value}
+            elif rest is not None and type(item) is dict:
                 item[rest] = value
+            same_name, same_position, same_item = name, position, item
         else:
             _put(listed, key, value, place, account, 0)
     return listed

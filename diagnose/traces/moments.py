@@ -21,12 +21,15 @@ def as_ns(value: Any) -> int:
     Texts are ISO 8601 or digits, tables hold times as such; numbers are seconds, milliseconds, microseconds or
     nanoseconds by their size.
     """
-    if isinstance(value, datetime):
-        return _since_1970(value)
-    if isinstance(value, str):
+    if type(value) is str:
         if not value.isdigit():
             return _from_iso(value)
-        value = int(value) if len(value) <= 20 else 0
+        number = int(value) if len(value) <= 20 else 0
+        if 100_000_000_000_000_000 <= number < LATEST_NS:  # nanoseconds, as nearly every log has them
+            return number
+        value = number
+    elif isinstance(value, datetime):
+        return _since_1970(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < LATEST_NS:
         return 0
     if value >= 1e17:  # nanoseconds, as nearly every log has them

@@ -18,7 +18,7 @@ from diagnose.traces.from_jsonl import read_traces
 from diagnose.traces.groups import SpanGroups
 from diagnose.traces.infer import spans_to_traces
 from diagnose.traces.labels import Labels
-from diagnose.traces.lines import DEFAULT_LIMITS, STDIN, Limits, Problem, source_name
+from diagnose.traces.lines import DEFAULT_LIMITS, STDIN, Limits, Problem, said_of, source_name
 from diagnose.traces.native import is_native
 from diagnose.traces.of_document import Reading, filled, of_document
 from diagnose.traces.passage_ids import TextOf
@@ -115,17 +115,14 @@ def _everything(named: Sequence[Source], reading: Reading) -> Iterator[Trace | P
             except BadInput as error:
                 if alone:
                     raise
-                yield Problem(source_name(source), None, "", "a log", _without_source(str(error), source))
+                reading.account.n["left out"] += 1
+                yield said_of(error, source_name(source), "a log")
         label = source_name(named[0]) if len(named) == 1 else "log"
         for spans in groups.traces(reading.account):
             yield from spans_to_traces(spans, reading.account, label, reading.text_of, reading.judgements)
         if reading.judgements:
             what = "annotations of spans and traces that are not in the log"
             reading.account.note(what, next(iter(reading.judgements)), len(reading.judgements))
-
-
-def _without_source(message: str, source: Source) -> str:
-    return message.removeprefix(f"{source_name(source)}: ").removeprefix("expected a log, found ")
 
 
 def _plain(name: Source) -> str:

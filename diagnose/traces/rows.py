@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import csv
-import io
-import itertools
 import os
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,13 +13,29 @@ import msgspec
 
 from diagnose.errors import BadInput, visible
 from diagnose.traces.account import Account
-from diagnose.traces.lines import DEFAULT_LIMITS, Limits, Meter, Problem, opened, source_name, translated
+from diagnose.traces.lines import (
+    DEFAULT_LIMITS,
+    Limits,
+    Meter,
+    Problem,
+    broken_gzip,
+    opened,
+    said_of,
+    source_name,
+    translated,
+)
 from diagnose.traces.literals import literal
 
 CSV_SUFFIXES = {".csv": ",", ".tsv": "\t"}
 PARQUET_SUFFIXES = (".parquet", ".pq")
 BATCH_ROWS = 256
+BATCH_BYTES = 16 * 1024 * 1024
+"""Unpacked bytes of the rows that are read at once from Parquet, about."""
+LOOKED_AT = 1000
+"""Groups of rows that are looked at for how wide their rows are."""
 DATASET_FILES = ("dataset_info.json", "state.json", "dataset_dict.json")
+BOM = b"\xef\xbb\xbf"
+HEADER_BYTES = 64 * 1024
 SEPARATORS = (",", ";", "\t", "|")
 """What may stand between the cells of a file, the likeliest first."""
 NULLS = frozenset({"nan", "None", "null", "NaN", "<NA>", "NaT"})
@@ -62,20 +77,68 @@ def _csv_rows(path: Path, limits: Limits, account: Account) -> Iterator[Row | Pr
     source = source_name(path)
     csv.field_size_limit(max(csv.field_size_limit(), limits.line_bytes))
     with opened(path, source) as stream, translated(source):
-        meter = Meter(stream, source, limits)
-        text = io.TextIOWrapper(io.BufferedReader(_Read(meter)), "utf-8-sig", errors="replace", newline="")
-        header = text.readline()
-        lines = itertools.chain((header,), text)
-        separator = _separator(header, CSV_SUFFIXES[table_suffix(path)])
+        lines = _Lines(Meter(stream, source, limits), limits.line_bytes)
+        separator = _separator(lines.first, CSV_SUFFIXES[table_suffix(path)])
         reader = csv.DictReader(lines, delimiter=separator, strict=False)
         try:
-            for row in reader:
-                row.pop(None, None)  # cells beyond the header
-                if any("\ufffd" in value for value in row.values() if value):
-                    account.note("bytes that are no UTF-8 were replaced by U+FFFD", source)
-                yield reader.line_num, {name: value for name, value in row.items() if value not in ("", None)}
-        except csv.Error as error:
-            yield Problem(source, reader.line_num, "", "a CSV row", str(error))
+            yield from _rows_of(reader, lines, source, account)
+        except (BadInput, EOFError, zlib.error) as error:
+            if lines.number <= 1:
+                raise
+            what = (
+                said_of(error, source, "the rest of the file")
+                if isinstance(error, BadInput)
+                else broken_gzip(source, error)
+            )
+            yield msgspec.structs.replace(what, found=f"{what.found}; what came before is kept")
+
+
+def _rows_of(
+    reader: csv.DictReader[str], lines: _Lines, source: str, account: Account
+) -> Iterator[Row | Problem]:
+    n_long = 0
+    while True:
+        try:
+            row = next(reader, None)
+        except csv.Error as error:  # the next line starts a row again
+            yield Problem(source, lines.number, "", "a CSV row", str(error))
+            continue
+        for number in lines.too_long[n_long:]:
+            found = "a longer one: it is left out"
+            yield Problem(source, number, "", "a row that fits in memory (16 MB)", found)
+        n_long = len(lines.too_long)
+        if row is None:
+            return
+        row.pop(None, None)  # cells beyond the header
+        if any("\ufffd" in value for value in row.values() if value):
+            account.note("bytes that are no UTF-8 were replaced by U+FFFD", source)
+        yield lines.number, {name: value for name, value in row.items() if value not in ("", None)}
+
+
+class _Lines:
+    """The lines of a file as text, counted; those over a bound are skipped and their numbers kept."""
+
+    def __init__(self, meter: Meter, most: int) -> None:
+        self._meter, self._most = meter, most
+        self.number, self.too_long = 0, list[int]()
+        raw = meter.line()
+        self.first = raw.removeprefix(BOM)[:HEADER_BYTES].decode("utf-8", "replace")
+        self._waiting: bytes | None = raw.removeprefix(BOM)
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        while True:
+            raw = self._meter.line() if self._waiting is None else self._waiting
+            self._waiting = None
+            if not raw:
+                raise StopIteration
+            self.number += 1
+            if len(raw) <= self._most:
+                return raw.decode("utf-8", "replace")
+            self.too_long.append(self.number)
+            self._meter.skip_rest(raw)
 
 
 def _separator(header: str, usual: str) -> str:
@@ -83,21 +146,6 @@ def _separator(header: str, usual: str) -> str:
     if usual in header:
         return usual
     return max(SEPARATORS, key=header.count) if any(s in header for s in SEPARATORS) else usual
-
-
-class _Read(io.RawIOBase):
-    """A meter as a stream for the text layer."""
-
-    def __init__(self, meter: Meter) -> None:
-        self._meter = meter
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # typeshed: WriteableBuffer
-        data = self._meter.read(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
 
 
 def _arrow_rows(path: Path, suffix: str) -> Iterator[Row]:
@@ -110,11 +158,18 @@ def _arrow_rows(path: Path, suffix: str) -> Iterator[Row]:
             with pa.memory_map(str(path)) as file:
                 yield from _numbered(_record_batches(pa, file))
             return
-        with pq.ParquetFile(path) as table:
-            yield from _numbered(table.iter_batches(batch_size=BATCH_ROWS))
+        with pq.ParquetFile(path, pre_buffer=False) as table:
+            yield from _numbered(table.iter_batches(batch_size=_batch_rows(table.metadata)))
     except (OSError, ValueError, pa.ArrowException) as error:
         reason = visible(str(error).splitlines()[0][:200]) if str(error) else type(error).__name__
         raise BadInput(f"{source}: expected {suffix[1:]}, found something else ({reason})") from error
+
+
+def _batch_rows(metadata: Any) -> int:
+    """So many rows that a batch of them fits in memory, by the largest group of rows."""
+    groups = [metadata.row_group(i) for i in range(min(metadata.num_row_groups, LOOKED_AT))]
+    widest = max((group.total_byte_size / max(group.num_rows, 1) for group in groups), default=1.0)
+    return max(1, min(BATCH_ROWS, int(BATCH_BYTES / max(widest, 1.0))))
 
 
 def _record_batches(pa: Any, file: Any) -> Any:
