@@ -176,7 +176,7 @@ def tested(world: World, alpha: float, most_calls: int, n_logs: int, seed: int) 
     for log, rng in populations(world, n_logs, TRACES, seed):
         for one, way in zip(log.failures, sampled(log, effort, rng), strict=True):
             assert way.leaning is not None
-            truth = true_verdict(one)
+            truth = true_verdict(one, world.noise)
             erred = way.settled and way.leaning.leader != truth
             failures, settled, wrong = failures + 1, settled + way.settled, wrong + erred
             calls += way.cells.n_calls

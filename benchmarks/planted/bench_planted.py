@@ -47,12 +47,12 @@ class Plan:
 
 
 PLANS = (
-    Plan("hotpotqa-extract", "hotpotqa", 250, 120, 120),
-    Plan("hotpotqa-cross-encoder", "hotpotqa", 150, 80, 50),
-    Plan("hotpotqa-bm25-list", "hotpotqa", 200, 100, 80),
-    Plan("clapnq-extract", "clapnq", 150, 80, 60),
-    Plan("clapnq-reader", "clapnq", 100, 60, 40),
-    Plan(MODEL_SETUP, "short", 60, 0, 0),
+    Plan("hotpotqa-cross-encoder", "hotpotqa", 80, 80, 16),
+    Plan("hotpotqa-extract", "hotpotqa", 120, 100, 40),
+    Plan("hotpotqa-bm25-list", "hotpotqa", 80, 60, 20),
+    Plan("clapnq-extract", "clapnq", 80, 60, 24),
+    Plan("clapnq-reader", "clapnq", 50, 50, 12),
+    Plan(MODEL_SETUP, "short", 20, 0, 0),
 )
 
 

@@ -15,6 +15,7 @@ from typing import Any, cast
 import msgspec
 import numpy as np
 
+from diagnose.ablate.cells import KINDS as KINDS_OF_PROMPT
 from diagnose.ablate.cells import Cells, Floats, Kind
 from diagnose.ablate.spread import Effort, Logged, Sampled, spread
 from diagnose.attribute.judge import judge_of
@@ -116,7 +117,7 @@ def drawn(world: World, rng: np.random.Generator) -> Planted:
 
 
 def _leaves(kind: str, bit: int, rate: float, fair: float) -> Planted:
-    return Planted(kind, {0: 0, bit: 1}, ("supported", "fair"), (rate, fair), (True, True), None)
+    return Planted(kind, {0: 0, bit: 1}, ("unrepaired", "fair"), (rate, fair), (True, True), None)
 
 
 def cells_of(one: Planted, rng: np.random.Generator) -> SimulatedCells:
@@ -155,14 +156,14 @@ class SimulatedLog:
 def logged(world: World, n: int, rng: np.random.Generator) -> SimulatedLog:
     """Draw a population and log every trace of it once."""
     failures: list[Planted] = []
-    right = {"unsupported": 0, "supported": 0}
+    right = dict.fromkeys(KINDS_OF_PROMPT, 0)
     for _ in range(n):
         one = drawn(world, rng)
         unrepaired = one.unit_of[0]
         if rng.random() >= one.rates[unrepaired]:
             failures.append(one)
         else:
-            right["supported" if one.supported[unrepaired] else "unsupported"] += 1
+            right[one.kinds[unrepaired]] += 1
     return SimulatedLog(n, tuple(failures), Logged(right))
 
 
@@ -183,9 +184,9 @@ def true_worth(one: Planted) -> Floats:
     return worth
 
 
-def true_verdict(one: Planted) -> int:
-    """The verdict code at the true pass rates."""
-    return int(judge_of(ROLES, one.lost)(true_worth(one)[None, :])[0])
+def true_verdict(one: Planted, noise: float) -> int:
+    """The verdict code at the true pass rates, in a pipeline that is wrong this often whatever it reads."""
+    return int(judge_of(ROLES, one.lost)(true_worth(one)[None, :], noise)[0])
 
 
 def concluded(name: str, one: Planted, way: Sampled) -> tuple[Game, Blame]:

@@ -176,10 +176,10 @@ APART_TEXT = (
     "context, is convicted."
 )
 METHODS_TEXT = (
-    "Right / wrong in per cent of all failures, those counted apart above too; "
-    "what is neither is no verdict. For pairs a method is right where it\n"
-    "names both stages; in brackets how often it names at least one of them. A baseline's class counts as right\n"
-    "where any stage it could stand for is the planted one (`baselines.py` says which)."
+    "Right / wrong in per cent of all failures, those counted apart above too; what is neither is no verdict. For\n"
+    "pairs a method is right where it names both stages; in brackets how often it names at least one of them. A\n"
+    "baseline's class counts as right where any stage it could stand for is the planted one (`baselines.py` says\n"
+    "which)."
 )
 FAULTS_TEXT = (
     "Right in per cent of the failures. `wrong` counts convictions of another stage by this tool, `none` its failures\n"

@@ -16,15 +16,17 @@ from diagnose.replay.run import Meter, Runner, State
 
 Floats = NDArray[np.float64]
 Kind = str
-KINDS: tuple[Kind, ...] = ("unsupported", "supported", "fair")
-"""Prompts are pooled by kind: those whose context lacks the evidence, those that hold it, and those that
-every repair before the model has gone into."""
+KINDS: tuple[Kind, ...] = ("unsupported", "unrepaired", "supported", "fair")
+"""Prompts are pooled by kind: those whose context lacks the evidence; of those that hold it the one with nothing
+repaired, and those with something; and those that every repair before the model has gone into. The unrepaired ones
+are by themselves, as the log's right answers are of that kind, too: between them they tell how often a wrong answer
+was mere chance."""
 FIRST_PLANS = 3
 """Repeats that are planned before any model run where stages before the model are not deterministic: what is
 unsound in one of them counts as unsound, and coalitions that come to the same prompts in all share a cell."""
 
-Judge = Callable[[Floats], NDArray[np.int64]]
-"""Verdict codes [m] of games [m, 2ⁿ]."""
+Judge = Callable[[Floats, float], NDArray[np.int64]]
+"""Verdict codes [m] of games [m, 2ⁿ], given how often (0 to 1) the model is wrong whatever it reads."""
 PlanOf = Callable[[int], Plan]
 """The plan of a repeat; the same for all where every stage before the model is deterministic."""
 
@@ -200,7 +202,13 @@ def _kinds(
     fair = tuple(variant_of(p, unsound).cell for p in plans)
     supported = {v.cell: v.supported for p in plans for v in p.variants.values()}
     return tuple(
-        "fair" if prompts[i] == fair else "supported" if supported[prompts[i][0]] else "unsupported"
+        "fair"
+        if prompts[i] == fair
+        else "unsupported"
+        if not supported[prompts[i][0]]
+        else "unrepaired"
+        if i == 0
+        else "supported"
         for i, _ in units
     )
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from diagnose.ablate.cells import KINDS, Cells, Floats, Judge, Kind
 from diagnose.replay.run import Broken, Runner
-from diagnose.stats import belief
+from diagnose.stats import belief, pooled
 
 DRAWS = 2000
 """Draws from the posterior of a trace's pass rates; their verdicts' shares are known to 0.002."""
@@ -54,7 +54,8 @@ class Sampled:
     """One trace on its way to a verdict.
 
     `judge` turns games into verdict codes below `n_codes`; `proof` names the prompt that a verdict still has
-    to be seen on, or None where it rests on replays already. `settled` says whether the leader is sure and
+    to be seen on, or None where it rests on replays already. `posteriors` [units, g] and `own` [g] are what is
+    believed of its prompts' pass rates and of the pipeline's own; `settled` says whether the leader is sure and
     proven.
     """
 
@@ -64,6 +65,7 @@ class Sampled:
     proof: Callable[[Cells, int], int | None]
     leaning: Leaning | None = None
     posteriors: Floats | None = None
+    own: Floats | None = None
     settled: bool = False
     broken: Broken | None = None
 
@@ -81,22 +83,21 @@ def spread(
     effort: Effort,
     logged: Logged,
     tick: Callable[[int, int], None] = lambda done, total: None,
-) -> dict[Kind, Floats]:
-    """Run prompts until every trace is settled or the calls are spent; returns the priors of the last
-    round."""
+) -> pooled.Pooled:
+    """Run prompts until every trace is settled or the calls are spent; returns what the last round pooled."""
     spent = 0
     while True:
-        priors = priors_of(sampled, logged)
+        told = pooled_of(sampled, logged)
         waiting: list[tuple[Sampled, int]] = []
         for one in sampled:
-            if one.broken is None and (prompt := _advanced(one, priors, effort)) is not None:
+            if one.broken is None and (prompt := _advanced(one, told, effort)) is not None:
                 waiting.append((one, prompt))
         tick(len(sampled) - len(waiting), len(sampled))
         if not waiting:
-            return priors
+            return told
         for one, prompt in waiting:
             if effort.max_calls is not None and spent >= effort.max_calls:
-                return priors
+                return told
             try:
                 one.cells.run(runner, prompt)
             except Broken as broken:
@@ -104,10 +105,10 @@ def spread(
             spent += 1
 
 
-def _advanced(one: Sampled, priors: Mapping[Kind, Floats], effort: Effort) -> int | None:
+def _advanced(one: Sampled, told: pooled.Pooled, effort: Effort) -> int | None:
     """Bring a trace up to date; the prompt to run next, or None where it is settled or its calls are
     spent."""
-    one.leaning = leaning_of(one, priors)
+    one.leaning = leaning_of(one, told)
     sure = bool(one.leaning.odds.max() >= 1.0 - effort.alpha)
     unproven = one.proof(one.cells, one.leaning.leader)
     one.settled = sure and unproven is None
@@ -118,33 +119,36 @@ def _advanced(one: Sampled, priors: Mapping[Kind, Floats], effort: Effort) -> in
     return belief.most_informative(one.leaning.told, range(len(one.leaning.told)))
 
 
-def priors_of(sampled: Sequence[Sampled], logged: Logged) -> dict[Kind, Floats]:
-    """The prior of each kind of prompt, learnt from all traces."""
-    priors: dict[Kind, Floats] = {}
+def pooled_of(sampled: Sequence[Sampled], logged: Logged) -> pooled.Pooled:
+    """What the prompts of all traces tell, by kind."""
+    seen: list[tuple[Floats, Floats]] = []
     for kind in KINDS:
-        seen = [(s.cells, u) for s in sampled for u, k in enumerate(s.cells.kinds) if k == kind]
+        own = [(s.cells, u) for s in sampled for u, k in enumerate(s.cells.kinds) if k == kind]
         passed = logged.passes.get(kind, 0)
-        priors[kind] = belief.fitted_prior(
-            np.array([*(c.passes[u] for c, u in seen), *[1.0] * passed]),
-            np.array([*(c.fails[u] for c, u in seen), *[0.0] * passed]),
-        )
-    return priors
+        passes = np.array([*(c.passes[u] for c, u in own), *[1.0] * passed])
+        seen.append((passes, np.array([*(c.fails[u] for c, u in own), *[0.0] * passed])))
+    return pooled.pooled(seen)
 
 
-def leaning_of(one: Sampled, priors: Mapping[Kind, Floats]) -> Leaning:
+def leaning_of(one: Sampled, told: pooled.Pooled) -> Leaning:
     """What the runs so far say about a trace."""
     cells = one.cells
-    prior = np.stack([priors[kind] for kind in cells.kinds])
-    posteriors = belief.posterior(prior, cells.passes, cells.fails)
-    one.posteriors = posteriors
-    rates = belief.draws(posteriors, belief.uniform_points(DRAWS, len(posteriors)))
-    codes = one.judge(cells.worths(rates))
-    told = belief.informative(codes, one.n_codes, rates)
+    prior = np.stack([told.priors[KINDS.index(kind)] for kind in cells.kinds])
+    one.posteriors, one.own = belief.posterior(prior, cells.passes, cells.fails), told.own
+    rates, flaky = _drawn(one.posteriors, told.own, DRAWS)
+    codes = one.judge(cells.worths(rates), flaky)
+    tells = belief.informative(codes, one.n_codes, rates)
     by_prompt = np.array(
-        [max(told[u] for u, p in enumerate(cells.prompt_of) if p == i) for i in range(len(cells.calls))]
+        [max(tells[u] for u, p in enumerate(cells.prompt_of) if p == i) for i in range(len(cells.calls))]
     )
-    worth = cells.worths(belief.means(posteriors)[None, :])[0]
+    worth = cells.worths(belief.means(one.posteriors)[None, :])[0]
     return Leaning(belief.verdict_odds(codes, one.n_codes), worth, by_prompt)
+
+
+def _drawn(posteriors: Floats, own: Floats, m: int) -> tuple[Floats, float]:
+    """[m, units]: draws of the prompts' pass rates; and how often the model is wrong whatever it reads."""
+    rates = belief.draws(posteriors, belief.uniform_points(m, len(posteriors)))
+    return rates, 1.0 - float(own @ belief.GRID)
 
 
 SIMULATED = 24
@@ -162,11 +166,11 @@ def outlook(one: Sampled, effort: Effort) -> tuple[float | None, int | None]:
     would have been settled; calls are the fewest (doubling) with which it would be in `ENOUGH` of futures,
     None beyond `LONGEST`.
     """
-    if one.leaning is None or one.posteriors is None:
+    if one.leaning is None or one.posteriors is None or one.own is None:
         return None, None
     cells = one.cells
-    rates = belief.draws(one.posteriors, belief.uniform_points(DRAWS, len(one.posteriors)))
-    leading = rates[one.judge(cells.worths(rates)) == one.leaning.leader][:SIMULATED]
+    rates, flaky = _drawn(one.posteriors, one.own, DRAWS)
+    leading = rates[one.judge(cells.worths(rates), flaky) == one.leaning.leader][:SIMULATED]
     if not len(leading):
         return None, None
     rng = np.random.default_rng(0)
@@ -185,13 +189,13 @@ def _settles(
     """The part of futures in which so many calls, spread evenly over the prompts, settle the leading
     verdict."""
     cells, settled = one.cells, 0
-    assert one.posteriors is not None and one.leaning is not None
+    assert one.posteriors is not None and one.leaning is not None and one.own is not None
     each = -(-calls // len(cells.calls))
     for rates in leading:
         passes = rng.binomial(each, rates).astype(float)
         start = np.ones_like(one.posteriors) / one.posteriors.shape[1] if afresh else one.posteriors
         future = belief.posterior(start, passes, each - passes)
-        drawn = belief.draws(future, belief.uniform_points(DRAWS // 4, len(future)))
-        odds = belief.verdict_odds(one.judge(cells.worths(drawn)), one.n_codes)
+        drawn, flaky = _drawn(future, one.own, DRAWS // 4)
+        odds = belief.verdict_odds(one.judge(cells.worths(drawn), flaky), one.n_codes)
         settled += bool(odds[one.leaning.leader] >= 1.0 - effort.alpha)
     return settled / len(leading)

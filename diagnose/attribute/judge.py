@@ -27,23 +27,31 @@ def no_loss(roles: tuple[Role, ...]) -> int:
     return len(roles)
 
 
-def judge_of(roles: tuple[Role, ...], lost: Role | None) -> Callable[[Floats], NDArray[np.int64]]:
-    """A function from games [m, 2ⁿ] to verdict codes [m]: positions in `roles`, or `no_loss`.
+Judge = Callable[[Floats, float], NDArray[np.int64]]
+
+
+def judge_of(roles: tuple[Role, ...], lost: Role | None) -> Judge:
+    """A function from games [m, 2ⁿ], and how often (0 to 1) the model is wrong whatever it reads, to verdict codes
+    [m]: positions in `roles`, or `no_loss`.
 
     The rules are those of `verdict.blamed`, with ties as wide as `NEAR` and `SUBSTITUTES`; `lost` is the
-    stage where the funnel loses the evidence.
+    stage where the funnel loses the evidence. What the model gets wrong anywhere says nothing of this trace: against
+    a stage whose share is larger than that, the model's counts only as far as it goes beyond it.
     """
+    model = roles.index("model") if "model" in roles else None
     nudges = np.array([-i * ORDER for i in range(len(roles))])
-    if "model" in roles:
-        nudges[roles.index("model")] -= NEAR
     if lost in roles and lost != "model":
         nudges[roles.index(lost)] += SUBSTITUTES
         # What a stage loses with a query that a stage before it spoiled is that stage's; in a tie it is ahead.
         for role in (r for r in SAYS_WHAT if r in roles and roles.index(r) < roles.index(lost)):
             nudges[roles.index(role)] += SUBSTITUTES
 
-    def judge(worth: Floats) -> NDArray[np.int64]:
-        codes: NDArray[np.int64] = (shapley.shares(worth) + nudges).argmax(axis=1).astype(np.int64)
+    def judge(worth: Floats, flaky: float) -> NDArray[np.int64]:
+        shares = shapley.shares(worth) + nudges
+        if model is not None:
+            others = np.delete(shares, model, axis=1).max(axis=1, initial=0.0)
+            shares[:, model] -= np.where(others > flaky / 2.0, max(flaky, NEAR), NEAR)
+        codes: NDArray[np.int64] = shares.argmax(axis=1).astype(np.int64)
         codes[worth[:, -1] - worth[:, 0] <= TIE] = no_loss(roles)
         return codes
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -11,7 +10,7 @@ import msgspec
 from diagnose.ablate.cells import FIRST_PLANS, Cells, cells_of, variant_of
 from diagnose.ablate.plan import Fair, Plan, planned
 from diagnose.ablate.scene import scene_of
-from diagnose.ablate.spread import Effort, Logged, Sampled, outlook, spread
+from diagnose.ablate.spread import Effort, Sampled, outlook, spread
 from diagnose.attribute import judge as codes
 from diagnose.attribute.funnel import funnel_of, lost_at
 from diagnose.attribute.verdict import blamed, doubted, without_game
@@ -24,9 +23,9 @@ from diagnose.core.stage import Role
 from diagnose.flow.failing import Failing, case_of, evidence_of, facts_of
 from diagnose.flow.found import Found, Progress, Scored
 from diagnose.flow.logged import logged_case, unreplayed
+from diagnose.flow.right_answers import right_answers
 from diagnose.replay.fidelity import same
-from diagnose.replay.run import Broken, Meter, Runner
-from diagnose.score.evidence import evidence_of as gold_of
+from diagnose.replay.run import Broken, Meter, Runner, State
 from diagnose.score.table import Scorer
 
 
@@ -52,7 +51,7 @@ def sampled(
     """Repeat prompts where they decide most, until every verdict is settled or the calls are spent."""
     trials = [_prepared(one, runner, scorer) for one in failures]
     ways = [t.way for t in trials if t.way is not None]
-    spread(ways, runner, effort, _logged(everything, scorer), progress)
+    spread(ways, runner, effort, right_answers(everything, runner, scorer), progress)
     done = [_concluded(trial, effort, scorer) for trial in trials]
     return Found(
         everything,
@@ -177,22 +176,6 @@ HALF = 0.5
 """The score from which a run counts as seen to pass, and below which as seen to fail."""
 
 
-def _logged(everything: Sequence[Scored], scorer: Scorer) -> Logged:
-    """How many right answers of the log were given to contexts that hold the evidence, and how many to
-    others."""
-    kinds: Counter[str] = Counter()
-    for item in everything:
-        context = item.trace.output("packer")
-        gold = item.trace.gold
-        if item.score is None or not scorer.passes(item.score) or gold is None or context is None:
-            continue
-        evidence = gold_of(gold)
-        if evidence:
-            held = evidence.held_in_text(getattr(context, "text", ""), getattr(context, "passages", ()))
-            kinds["supported" if evidence.enough(held) else "unsupported"] += 1
-    return Logged(kinds)
-
-
 def _concluded(trial: _Trial, effort: Effort, scorer: Scorer) -> tuple[Blame, Game | None, Case | None]:
     """The blame of a trace from its expected game and the odds of its verdicts."""
     one, trace_id = trial.one, trial.one.item.trace.trace_id
@@ -287,7 +270,7 @@ def _replay(one: Failing, cells: Cells, game: Game, mask: int) -> Replay | None:
     """A telling replay of a coalition; one with the model shows the reference answer."""
     roles = cells.plan.roles
     model = 1 << roles.index("model")
-    state = cells.endings.get(mask & cells.everything)
+    state = cells.endings.get(mask & cells.everything) or (_as_logged(one, cells) if mask == 0 else None)
     if state is None:
         return None
     evidence = evidence_of(one)
@@ -302,3 +285,13 @@ def _replay(one: Failing, cells: Cells, game: Game, mask: int) -> Replay | None:
         said = one.label.reference
         ran = [Ran(r.role, Answer(said), True, True) if r.role == "model" else r for r in ran]
     return Replay(keys(roles)[mask], tuple(ran), said, game.worth[keys(roles)[mask]])
+
+
+def _as_logged(one: Failing, cells: Cells) -> State | None:
+    """The unrepaired replay up to the model with the log's own answer, where that was given to the same prompt."""
+    state, answer = cells.plan.variants[0].state, one.item.trace.output("model")
+    if cells.logged < HALF or answer is None:
+        return None
+    state = state.after("model", answer, cells.plan.scene.abstention)
+    decision = one.item.trace.output("verifier")
+    return state if decision is None else state.after("verifier", decision, cells.plan.scene.abstention)

@@ -73,8 +73,7 @@ def test_only_unsound_stages_are_repaired() -> None:
 
 
 def test_coalitions_that_come_to_one_prompt_share_a_cell() -> None:
-    """The ranker lets nothing but the first passage through, whatever is found."""
-    plan, _ = plan_of(Counting(), retriever=finds("d0", "d2"), ranker=keeps(1), packer=packs)
+    plan, _ = plan_of(Counting(), retriever=finds("d0", "d2"), ranker=gold_first, packer=packs)
     assert sound(plan) == {"retriever": False, "ranker": True, "packer": True}
     plan, _ = plan_of(Counting(), retriever=finds(*FOUND), ranker=keeps(1), packer=packs_first)
     assert sound(plan) == {"retriever": True, "ranker": False, "packer": True}
@@ -93,7 +92,7 @@ def test_a_stage_that_breaks_its_contract_even_then_is_not() -> None:
     def packs_last(given: Given, seed: int | None) -> Output:
         return Context(given.passages[-1].text, given.passages[-1:])
 
-    plan, _ = plan_of(Counting(), retriever=finds(*WITHOUT), ranker=keeps(3), packer=packs_last)
+    plan, _ = plan_of(Counting(), retriever=finds(*WITHOUT), ranker=gold_first, packer=packs_last)
     assert sound(plan) == {"retriever": False, "ranker": True, "packer": False}
     assert sorted(plan.variants) == [0b000, 0b001, 0b100, 0b101]
     assert [plan.variants[m].supported for m in sorted(plan.variants)] == [False, False, False, True]

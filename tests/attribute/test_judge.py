@@ -35,14 +35,14 @@ def verdict_of(worth: NDArray[np.float64], lost: Role | None) -> str:
 def test_clear_games_are_judged_as_one_by_one(wins: list[str], lost: Role | None) -> None:
     """Repairs that win or do not: shares are far apart or tied, and both come to the same verdict."""
     worth = worths_of(*wins)
-    codes = judge_of(ROLES, lost)(worth[None, :])
+    codes = judge_of(ROLES, lost)(worth[None, :], 0.0)
     verdict = "undecided" if codes[0] == no_loss(ROLES) else ROLES[codes[0]]
     assert verdict == verdict_of(worth, lost)
 
 
 def test_many_games_at_once() -> None:
     stack = np.stack([worths_of(name) for name in ("retriever", "ranker", "model")] + [np.zeros(8)])
-    assert judge_of(ROLES, None)(stack).tolist() == [0, 1, 2, no_loss(ROLES)]
+    assert judge_of(ROLES, None)(stack, 0.0).tolist() == [0, 1, 2, no_loss(ROLES)]
 
 
 def additive(*shares: float) -> NDArray[np.float64]:
@@ -65,4 +65,22 @@ def additive(*shares: float) -> NDArray[np.float64]:
     ],
 )
 def test_near_ties(shares: tuple[float, ...], lost: Role | None, role: Role) -> None:
-    assert ROLES[judge_of(ROLES, lost)(additive(*shares))[0]] == role
+    assert ROLES[judge_of(ROLES, lost)(additive(*shares), 0.0)[0]] == role
+
+
+@pytest.mark.parametrize(
+    "shares, flaky, role",
+    [
+        ((0.0, 0.40, 0.60), 0.0, "model"),
+        ((0.0, 0.40, 0.60), 0.35, "ranker"),
+        ((0.0, 0.20, 0.80), 0.35, "model"),
+        ((0.0, 0.02, 0.35), 0.35, "model"),
+        ((0.0, 0.16, 0.35), 0.35, "model"),
+    ],
+)
+def test_what_the_model_gets_wrong_anywhere_does_not_outweigh_a_stage(
+    shares: tuple[float, ...], flaky: float, role: Role
+) -> None:
+    """A stage whose repair does more than chance is held against what the model gets wrong beyond chance; one whose
+    repair does next to nothing against all of it."""
+    assert ROLES[judge_of(ROLES, None)(additive(*shares), flaky)[0]] == role

@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diagnose.stats import belief
+from diagnose.stats.pooled import pooled
 
 COUNTS = st.integers(0, 12)
 
 
-@given(st.lists(st.tuples(COUNTS, COUNTS), min_size=1, max_size=8))
-def test_priors_and_posteriors_are_distributions(seen: list[tuple[int, int]]) -> None:
-    passes, fails = (np.array(column, dtype=float) for column in zip(*seen, strict=True))
-    prior = belief.fitted_prior(passes, fails)
-    posterior = belief.posterior(prior, passes, fails)
-    assert prior.sum() == pytest.approx(1.0)
-    assert posterior.sum(axis=1) == pytest.approx(np.ones(len(seen)))
-    assert (prior > 0).all()
-
-
 @given(COUNTS, COUNTS)
 def test_one_more_pass_never_lowers_the_expected_rate(passes: int, fails: int) -> None:
-    prior = belief.base_prior()
+    prior = pooled([]).own * 0.5 + 0.5 / len(belief.GRID)
     before, after = (
         belief.means(belief.posterior(prior, np.array([passes + k], dtype=float), np.array([float(fails)])))[
             0
@@ -32,24 +22,6 @@ def test_one_more_pass_never_lowers_the_expected_rate(passes: int, fails: int) -
         for k in (0, 1)
     )
     assert after > before
-
-
-def test_the_prior_learns_the_pipelines_own_pass_rate() -> None:
-    rng = np.random.default_rng(0)
-    runs = rng.binomial(2, 0.8, size=400).astype(float)
-    prior = belief.fitted_prior(runs, 2 - runs)
-    assert prior @ belief.GRID == pytest.approx(0.8, abs=0.05)
-    near = (belief.GRID > 0.65) & (belief.GRID < 0.95)
-    assert prior[near].sum() > 0.6
-    # One prompt is not enough to forget the base prior.
-    assert belief.fitted_prior(runs[:1], 2 - runs[:1])[belief.GRID < 0.1].sum() > 0.2
-
-
-def test_rows_with_equal_counts_weigh_as_many_prompts() -> None:
-    passes, fails = np.array([2.0, 0.0, 0.0]), np.array([0.0, 3.0, 3.0])
-    alone = belief.fitted_prior(passes, fails)
-    assert np.allclose(alone, belief.fitted_prior(passes[::-1], fails[::-1]))
-    assert not np.allclose(alone, belief.fitted_prior(passes[:2], fails[:2]))
 
 
 def test_points_fill_the_cube_evenly() -> None:
@@ -82,7 +54,7 @@ def test_peeking_after_every_run_errs_no_oftener_than_alpha(seed: int) -> None:
     points = belief.uniform_points(500, 2)
     verdict = np.full(n, -1)
     for _ in range(10):
-        priors = [belief.fitted_prior(passes[:, i], fails[:, i]) for i in range(2)]
+        priors = pooled([(passes[:, i], fails[:, i]) for i in range(2)]).priors
         for t in np.flatnonzero(verdict < 0):
             posteriors = belief.posterior(np.stack(priors), passes[t], fails[t])
             rates = belief.draws(posteriors, points)

@@ -1,0 +1,115 @@
+"""What the prompts of a log tell about one another's pass rates.
+
+A prompt passes hardly ever, or at the rate that is the pipeline's own, or somewhere in between. The pipeline's own
+rate is one for all kinds of prompts: what a model gets wrong by chance it gets wrong by chance everywhere. How
+much of each kind does what is learnt by expectation maximisation (Dempster, Laird and Rubin 1977), held back by a
+base prior that counts as a few prompts; over the own rate, and how far prompts stray from it, is averaged by
+their marginal likelihood rather than one picked, so that a small log stays unsure of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from diagnose.stats.belief import GRID, HARDLY_EVER, Floats, log_likelihood
+
+BASE_PROMPTS = 1.0
+"""How many prompts of each kind the base prior counts as."""
+STEPS = 60
+"""Steps of expectation maximisation."""
+PARTS = np.array([0.47, 0.48, 0.05])
+"""The base prior's part of prompts that pass hardly ever, at the pipeline's own rate, and anywhere."""
+LEAST_OWN = 0.1
+"""The pipeline's own rate is at least this: below, nothing that happens is told from hardly ever."""
+STRAYING = {None: 0.95, 20.0: 0.04, 5.0: 0.01}
+"""How closely prompts keep to the own rate: exactly, or as a beta distribution of this concentration; and how likely
+that is before anything is seen."""
+
+
+def _widths() -> Floats:
+    """[g]: the stretch of (0, 1) that each rate of the grid stands for."""
+    ends = np.concatenate([[0.0], (GRID[1:] + GRID[:-1]) / 2.0, [1.0]])
+    return np.asarray(np.diff(ends))
+
+
+def _own_shapes() -> Floats:
+    """[k, g]: the distributions of pass rates around an own rate that are weighed against each other."""
+    shapes: list[Floats] = []
+    for rate in GRID[GRID >= LEAST_OWN]:
+        for concentration in STRAYING:
+            if concentration is None:
+                shape = (rate == GRID).astype(float)
+            else:
+                a, b = rate * concentration, (1.0 - rate) * concentration
+                log = (a - 1.0) * np.log(GRID) + (b - 1.0) * np.log1p(-GRID)
+                shape = np.exp(log - log.max()) * WIDTHS
+            shapes.append(shape / shape.sum())
+    return np.stack(shapes)
+
+
+WIDTHS = _widths()
+OWN = _own_shapes()
+OWN_RATE: Floats = np.repeat(GRID[GRID >= LEAST_OWN], len(STRAYING))
+"""[k]: the own rate of each of these shapes."""
+OWN_PRIOR: Floats = np.tile(np.log(list(STRAYING.values())), len(OWN_RATE) // len(STRAYING))
+"""[k]: the log of how likely each is before anything is seen, but for a constant."""
+LOW: Floats = (GRID <= HARDLY_EVER) / np.count_nonzero(GRID <= HARDLY_EVER)
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """What a log tells: for each kind of prompt the prior [g] of a prompt's pass rate, and the belief [g] of what the
+    pipeline's own rate is."""
+
+    priors: tuple[Floats, ...]
+    own: Floats
+
+
+def pooled(seen: Sequence[tuple[Floats, Floats]]) -> Pooled:
+    """What the prompts of all kinds tell together.
+
+    `seen` holds for each kind the passes [n] and fails [n] of its prompts, fractional scores counting as part of
+    a pass. A kind of which nothing was seen has the base prior around the own rate that the others tell.
+    """
+    rows = [_rows(*one) for one in seen]
+    fits = [_fitted(likelihood, counts) for likelihood, counts in rows]
+    evidence = OWN_PRIOR + sum(log for _, log in fits)
+    odds = np.exp(evidence - evidence.max())
+    odds /= odds.sum()
+    priors: list[Floats] = []
+    for parts, _ in fits:
+        mixed = odds @ (parts[:, 1:2] * OWN) + (odds @ parts[:, 0]) * LOW + (odds @ parts[:, 2]) * WIDTHS
+        priors.append(np.asarray(mixed / mixed.sum()))
+    own = np.array([odds[rate == OWN_RATE].sum() for rate in GRID])
+    return Pooled(tuple(priors), own)
+
+
+def _rows(passes: Floats, fails: Floats) -> tuple[Floats, Floats]:
+    """[r, g], [r]: likelihoods of what was seen, and of how many prompts it was."""
+    some = passes + fails > 0
+    if not some.any():
+        return np.ones((0, len(GRID))), np.zeros(0)
+    rows, counts = np.unique(np.stack([passes[some], fails[some]], axis=1), axis=0, return_counts=True)
+    log = log_likelihood(rows[:, 0], rows[:, 1])
+    return np.exp(log - log.max(axis=1, keepdims=True)), counts.astype(float)
+
+
+def _fitted(likelihood: Floats, counts: Floats) -> tuple[Floats, Floats]:
+    """[k, 3], [k]: for each shape around an own rate, the parts of prompts that pass hardly ever, at it, anywhere, and
+    the log of how well that explains what was seen."""
+    low, even = likelihood @ LOW, likelihood @ WIDTHS
+    own = likelihood @ OWN.T
+    each = np.stack(
+        [np.broadcast_to(low[:, None], own.shape), own, np.broadcast_to(even[:, None], own.shape)]
+    )
+    parts = np.broadcast_to(PARTS, (len(OWN), 3)).copy()
+    for _ in range(STEPS):
+        joint = each * parts.T[:, None, :]
+        told = np.einsum("crk,r->kc", joint / joint.sum(axis=0), counts)
+        parts = (told + BASE_PROMPTS * PARTS) / (counts.sum() + BASE_PROMPTS)
+    total = (each * parts.T[:, None, :]).sum(axis=0)
+    prior = BASE_PROMPTS * (PARTS * np.log(parts)).sum(axis=1)
+    return parts, counts @ np.log(total) + prior
