@@ -50,7 +50,7 @@ from diagnose.stats.permutation import wilson_interval
 HERE = Path(__file__).parent
 LEAST, MOST = 0.92, 0.98
 """Bounds on the coverage of a 95 % interval."""
-TRACES = 150
+TRACES = 80
 """Traces of a simulated log."""
 TRUTH_DRAWS = 20_000
 """Failing traces from which the true shares of a population are computed."""

@@ -196,7 +196,7 @@ def concluded(name: str, one: Planted, way: Sampled) -> tuple[Game, Blame]:
     blame = blamed(game, PASS_MARK, Facts(funnel=funnel_of(one)))
     leader = way.leaning.leader
     if not way.settled or leader == len(ROLES):
-        return game, doubted(blame, Undecided("noise"), None)
+        return game, doubted(blame, Undecided("noise"), float(way.leaning.odds[leader]))
     return game, msgspec.structs.replace(blame, verdict=ROLES[leader], undecided=None)
 
 

@@ -8,7 +8,7 @@ gives the same bytes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,9 +88,10 @@ def spread(
     spent = 0
     while True:
         told = pooled_of(sampled, logged)
+        known: Known = {}
         waiting: list[tuple[Sampled, int]] = []
         for one in sampled:
-            if one.broken is None and (prompt := _advanced(one, told, effort)) is not None:
+            if one.broken is None and (prompt := _advanced(one, told, effort, known)) is not None:
                 waiting.append((one, prompt))
         tick(len(sampled) - len(waiting), len(sampled))
         if not waiting:
@@ -105,10 +106,19 @@ def spread(
             spent += 1
 
 
-def _advanced(one: Sampled, told: pooled.Pooled, effort: Effort) -> int | None:
+Known = dict[Hashable, tuple["Leaning", Floats]]
+"""Leanings and posteriors of this round, by what they follow from: traces of which the same was seen lean the same
+way, and a log has few different ones."""
+
+
+def _advanced(one: Sampled, told: pooled.Pooled, effort: Effort, known: Known) -> int | None:
     """Bring a trace up to date; the prompt to run next, or None where it is settled or its calls are
     spent."""
-    one.leaning = leaning_of(one, told)
+    alike = _alike(one)
+    if alike not in known:
+        known[alike] = leaning_of(one, told)
+    one.leaning, one.posteriors = known[alike]
+    one.own = told.own
     sure = bool(one.leaning.odds.max() >= 1.0 - effort.alpha)
     unproven = one.proof(one.cells, one.leaning.leader)
     one.settled = sure and unproven is None
@@ -130,19 +140,27 @@ def pooled_of(sampled: Sequence[Sampled], logged: Logged) -> pooled.Pooled:
     return pooled.pooled(seen)
 
 
-def leaning_of(one: Sampled, told: pooled.Pooled) -> Leaning:
-    """What the runs so far say about a trace."""
+def _alike(one: Sampled) -> Hashable:
+    """All that a leaning follows from, beside what is pooled."""
+    cells = one.cells
+    seen = (tuple(cells.passes.tolist()), tuple(cells.fails.tolist()), cells.kinds, cells.prompt_of)
+    shape = (tuple(cells.unit_of.items()), tuple(cells.oracle.items()), cells.plan.roles, cells.fair_unit)
+    return one.judge, one.n_codes, seen, shape
+
+
+def leaning_of(one: Sampled, told: pooled.Pooled) -> tuple[Leaning, Floats]:
+    """What the runs so far say about a trace, and the posteriors [units, g] of its prompts."""
     cells = one.cells
     prior = np.stack([told.priors[KINDS.index(kind)] for kind in cells.kinds])
-    one.posteriors, one.own = belief.posterior(prior, cells.passes, cells.fails), told.own
-    rates, flaky = _drawn(one.posteriors, told.own, DRAWS)
+    posteriors = belief.posterior(prior, cells.passes, cells.fails)
+    rates, flaky = _drawn(posteriors, told.own, DRAWS)
     codes = one.judge(cells.worths(rates), flaky)
     tells = belief.informative(codes, one.n_codes, rates)
     by_prompt = np.array(
         [max(tells[u] for u, p in enumerate(cells.prompt_of) if p == i) for i in range(len(cells.calls))]
     )
-    worth = cells.worths(belief.means(one.posteriors)[None, :])[0]
-    return Leaning(belief.verdict_odds(codes, one.n_codes), worth, by_prompt)
+    worth = cells.worths(belief.means(posteriors)[None, :])[0]
+    return Leaning(belief.verdict_odds(codes, one.n_codes), worth, by_prompt), posteriors
 
 
 def _drawn(posteriors: Floats, own: Floats, m: int) -> tuple[Floats, float]:

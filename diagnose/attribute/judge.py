@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,7 @@ def no_loss(roles: tuple[Role, ...]) -> int:
 Judge = Callable[[Floats, float], NDArray[np.int64]]
 
 
+@cache
 def judge_of(roles: tuple[Role, ...], lost: Role | None) -> Judge:
     """A function from games [m, 2ⁿ], and how often (0 to 1) the model is wrong whatever it reads, to verdict codes
     [m]: positions in `roles`, or `no_loss`.
@@ -49,7 +51,7 @@ def judge_of(roles: tuple[Role, ...], lost: Role | None) -> Judge:
     def judge(worth: Floats, flaky: float) -> NDArray[np.int64]:
         shares = shapley.shares(worth) + nudges
         if model is not None:
-            others = np.delete(shares, model, axis=1).max(axis=1, initial=0.0)
+            others = np.max([shares[:, i] for i in range(len(roles)) if i != model], axis=0, initial=0.0)
             shares[:, model] -= np.where(others > flaky / 2.0, max(flaky, NEAR), NEAR)
         codes: NDArray[np.int64] = shares.argmax(axis=1).astype(np.int64)
         codes[worth[:, -1] - worth[:, 0] <= TIE] = no_loss(roles)

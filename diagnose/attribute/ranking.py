@@ -28,11 +28,19 @@ def is_conviction(blame: Blame) -> bool:
     return blame.verdict in ROLES and blame.loss > 0
 
 
+def carries_blame(blame: Blame) -> bool:
+    """Whether a failure's shares count in a log: those of a conviction, and those of a failure that was replayed, if
+    not often enough to convict a stage of it. Its shares are expectations; left out, the stages whose faults are
+    hardest to tell from noise would come out with too little."""
+    unsettled = blame.undecided is not None and blame.undecided.reason in ("noise", "budget")
+    return blame.loss > 0 and (blame.verdict in ROLES or (unsettled and blame.confidence is not None))
+
+
 def share_rows(blames: Sequence[Blame], roles: tuple[Role, ...]) -> Floats:
-    """[blames, roles]: the shares of each conviction; zeros for other blames and for stages it has not."""
+    """[blames, roles]: the shares of each blame that counts; zeros for others and for stages it has not."""
     rows = np.zeros((len(blames), len(roles)))
     for i, blame in enumerate(blames):
-        if is_conviction(blame):
+        if carries_blame(blame):
             rows[i] = [blame.shares.get(role, 0.0) for role in roles]
     return rows
 
@@ -49,7 +57,7 @@ def rank(
         return ()
     shares = share_rows(blames, roles)
     clusters = cluster_codes([blame.trace_id for blame in blames], log)
-    guilty = np.flatnonzero([is_conviction(blame) for blame in blames])
+    guilty = np.flatnonzero([carries_blame(blame) for blame in blames])
     spread = len(guilty) if clusters is None else len(np.unique(clusters[guilty]))
     values = _values(shares, roles, played, log)
     drawn = cluster_sums(values, clusters, resamples, seed)

@@ -1,7 +1,8 @@
 """From the blame of single traces to the ranked report of a log.
 
-Only convictions carry blame: a verdict that names a stage, with a loss above zero. Findings and undecided
-failures are counted beside them.
+Blame is carried by convictions (a verdict that names a stage, with a loss above zero) and, where replays were
+repeated, by the expected shares of failures that were not repeated often enough to convict. Findings and other
+undecided failures are counted beside them.
 """
 
 from __future__ import annotations
