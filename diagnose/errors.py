@@ -6,7 +6,9 @@
     ├── MissingExtra                 2   an optional dependency is not installed
     ├── Unfaithful                   4   a replay with nothing changed differs from the log
     ├── StageFailed                  5   a stage or an endpoint raised, hung or gave nonsense
-    └── Inconclusive                 6   not enough data or calls to decide
+    ├── Inconclusive                 6   not enough data or calls to decide
+    ├── NoSpace                      74  the disk is full; what was done is kept
+    └── Interrupted                  130 somebody stopped it; what was done is kept
 
 Foreign exceptions are translated into one of these once, where the foreign code is called.
 A message says where, what was found, what was expected and what to do.
@@ -14,6 +16,7 @@ A message says where, what was found, what was expected and what to do.
 
 from __future__ import annotations
 
+import errno
 import unicodedata
 
 EXIT_PASS = 0
@@ -24,6 +27,11 @@ EXIT_UNFAITHFUL = 4
 EXIT_STAGE_FAILED = 5
 EXIT_INCONCLUSIVE = 6
 EXIT_BUG = 70
+EXIT_NO_SPACE = 74
+EXIT_INTERRUPTED = 130
+
+NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""Error numbers of a disk, a quota or a file that is full."""
 
 MESSAGE_LIMIT = 500
 """Characters of foreign text an error message quotes at most."""
@@ -70,6 +78,18 @@ class Inconclusive(DiagnoseError):
     """Not enough data or calls to decide."""
 
     exit_code = EXIT_INCONCLUSIVE
+
+
+class NoSpace(DiagnoseError):
+    """The disk is full. What was done before is kept."""
+
+    exit_code = EXIT_NO_SPACE
+
+
+class Interrupted(DiagnoseError):
+    """Somebody stopped the command. What was done before is kept."""
+
+    exit_code = EXIT_INTERRUPTED
 
 
 def quoted(text: object, limit: int = 80) -> str:

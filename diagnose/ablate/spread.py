@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from diagnose.ablate.cells import KINDS, Cells, Floats, Judge, Kind
-from diagnose.replay.run import Broken, Runner
+from diagnose.replay.run import Broken, Runner, Stopped
 from diagnose.stats import belief, pooled
 
 DRAWS = 2000
@@ -103,6 +103,10 @@ def spread(
                 one.cells.run(runner, prompt)
             except Broken as broken:
                 one.broken = broken
+            except Stopped:
+                if not runner.stopped:
+                    raise
+                return told
             spent += 1
 
 

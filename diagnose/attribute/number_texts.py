@@ -158,4 +158,9 @@ REASONS: dict[Reason, Entry] = {
         "The calls allowed for the run were used up before this failure was decided.",
         "Raise --max-calls and run again: the calls made so far are kept.",
     ),
+    "interrupted": _reason(
+        "interrupted",
+        "The run was interrupted before this failure was decided.",
+        "Give the same command with --resume: what was finished is kept, and no call is made twice.",
+    ),
 }

@@ -77,6 +77,8 @@ _ERROR_REMEDIES: dict[str, str] = {
     "StageFailed": "The message names the stage and what it did. Mend it and run the command again: what was "
     "finished is kept.",
     "Inconclusive": "Allow more calls (--max-calls) or give more traces; the message says how many would do.",
+    "NoSpace": "Make room, and give the same command again with --resume: what was finished is kept.",
+    "Interrupted": "Give the same command again with --resume: what was finished is kept.",
 }
 
 _EXITS: dict[str, tuple[str, str]] = {
@@ -88,6 +90,7 @@ _EXITS: dict[str, tuple[str, str]] = {
     "5": ("A stage or an endpoint raised, hung or gave nonsense.", "a stage failed"),
     "6": ("Not enough data or calls to decide.", "inconclusive"),
     "70": ("A bug in diagnose: please report it, with what --debug shows.", "our bug"),
+    "74": ("The disk is full; what was finished is kept.", "no space"),
     "130": (
         "Interrupted; what was finished is kept, and the same command goes on from there.",
         "interrupted",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import msgspec
 
+from diagnose.cli.interrupt import stoppable
 from diagnose.cli.session import SHOWN, memo_path, say
 from diagnose.cli.sources import Wanted
 from diagnose.core.pipeline import ABSTENTION, Corpus, Pipeline, ScoreSettings
@@ -122,11 +123,12 @@ def corpus_of(path: Path | None) -> Corpus | None:
 
 @contextmanager
 def runner_of(
-    pipeline: Pipeline, seed: int, no_memo: bool, quiet: bool = False, space: str = ""
+    pipeline: Pipeline, seed: int, no_memo: bool, quiet: bool = False, space: str = "", run_id: str = ""
 ) -> Iterator[Runner]:
-    """A runner over the memo on disk; in another `space` it sees other runs than everybody else."""
-    with opened(memo_path(no_memo), space) as memo:
-        yield Runner(pipeline, memo, seed)
+    """A runner over the memo on disk; in another `space` it sees other runs than everybody else. Ctrl-C or
+    SIGTERM stops it before its next stage call, a second one at once."""
+    with opened(memo_path(no_memo), space) as memo, stoppable(quiet) as stop:
+        yield Runner(pipeline, memo, seed, stop, run_id)
         if memo.note:
             say(memo.note, quiet)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from diagnose.cli.session import paper, say
-from diagnose.errors import UsageError
+from diagnose.errors import NO_SPACE, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -38,10 +38,12 @@ REPORT, BLAME, GAMES, REPLAYS, MARKDOWN, PAGE, OUTCOMES = (
 def ready_folder(folder: Path) -> None:
     """Make the folder, so that what cannot be written is told of before any work is done."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         write_bytes(folder / f".{REPORT}", b"")
         (folder / f".{REPORT}").unlink()
     except OSError as error:
+        if error.errno in NO_SPACE:
+            raise
         raise UsageError(
             f"{folder}: the report folder cannot be written ({error.strerror}); give another with -o"
         ) from error
@@ -104,14 +106,21 @@ def page_of(
 
 
 def write_bytes(path: Path, *parts: bytes) -> None:
-    """Write a file whole or not at all."""
+    """Write a file whole or not at all; a new one is its owner's alone to read."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("wb") as file:
+        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _mode(path)), "wb") as file:
             file.writelines(parts)
+            file.flush()
+            os.fsync(file.fileno())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _mode(path: Path) -> int:
+    """The mode of a file that is there, else that of what holds other people's questions."""
+    return path.stat().st_mode & 0o777 if path.is_file() else 0o600
 
 
 def print_report(report: Report, folder: Path, json: bool, quiet: bool) -> None:

@@ -20,6 +20,7 @@ from diagnose.cli.session import (
     OutFolder,
     PipelineFile,
     Quiet,
+    Resume,
     Seed,
     Strict,
     guarded,
@@ -27,11 +28,16 @@ from diagnose.cli.session import (
     say,
 )
 from diagnose.cli.sources import CorpusFile, Format, Gold, Logs, Map, Project, Wanted
-from diagnose.errors import Inconclusive, StageFailed, UsageError
+from diagnose.errors import Inconclusive, Interrupted, StageFailed, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from diagnose.core.pipeline import Pipeline
     from diagnose.core.report import Report
-    from diagnose.flow import Found
+    from diagnose.core.trace import Trace
+    from diagnose.flow import Found, Settings
+    from diagnose.score.table import Scorer
 
 
 Metric = Annotated[str | None, typer.Option(help="Metric that judges answers; see `explain metrics`.")]
@@ -109,6 +115,7 @@ def run(
     ] = None,
     seed: Seed = 0,
     strict: Strict = False,
+    resume: Resume = False,
     no_memo: NoMemo = False,
     json: Json = False,
     quiet: Quiet = False,
@@ -128,6 +135,7 @@ def run(
     from diagnose.ablate.spread import Effort
     from diagnose.cli.opened import corpus_of, log_of, pipeline_of, runner_of, scorer_of
     from diagnose.cli.outputs import print_report, ready_folder, write_folder
+    from diagnose.cli.unfinished import finish
     from diagnose.flow.gated import check_baseline
 
     given = {name: value for name, value in locals().items() if name in TELLING}
@@ -141,22 +149,32 @@ def run(
     ready_folder(output)
     if baseline is not None:
         check_baseline(baseline)
+    settings = flow.Settings(
+        Effort(alpha, max_calls_per_trace, max_calls), fidelity_floor, passing, probe, seed, workarounds
+    )
+    run_id = _begin(output, log, loaded, scorer, settings, resume, no_memo, quiet)
     if loaded is None:
         found = flow.observed(log, scorer)
     else:
-        settings = flow.Settings(
-            Effort(alpha, max_calls_per_trace, max_calls), fidelity_floor, passing, probe, seed, workarounds
-        )
-        with runner_of(loaded, seed, no_memo, quiet) as runner, progress("replaying", quiet) as tick:
+        with (
+            runner_of(loaded, seed, no_memo, quiet, run_id=run_id) as runner,
+            progress("replaying", quiet) as tick,
+        ):
             found = flow.replayed(log, runner, scorer, settings, tick)
     found = replace(found, notes=(*notes, *found.notes))
     command = again("run", *wanted.names, *options_of(run, given), output=output)
     report = flow.reported(found, loaded, scorer, seed, command=command, problems=problems)
     write_folder(output, report, found)
+    if not found.partial:
+        finish(output)
     print_report(report, output, json, quiet)
     if baseline is not None:
         _hold_against(output, baseline, allow or [], seed, json, quiet)
     _say_work(found, report, quiet)
+    if found.partial:
+        raise Interrupted(
+            f"interrupted: {output} holds a partial report; the same command with --resume finishes it"
+        )
     if annotate is not None:
         from diagnose.traces.annotate import annotate as written
 
@@ -164,6 +182,36 @@ def run(
     _refuse_failed_stages(found, strict, quiet)
     if loaded is not None and found.blames and not report.ranking:
         _refuse_silence(report)
+
+
+def _begin(
+    output: Path,
+    log: Sequence[Trace],
+    loaded: Pipeline | None,
+    scorer: Scorer,
+    settings: Settings,
+    resume: bool,
+    no_memo: bool,
+    quiet: bool,
+) -> str:
+    """Note what is run (and give the run its id), so that --resume can tell whether it goes on with the same."""
+    from diagnose.cli.unfinished import begin, inputs_of
+    from diagnose.report.build import digest_of
+
+    if resume and no_memo:
+        raise UsageError("--resume goes on from the memo: leave --no-memo out")
+    chosen = {name: getattr(settings, name) for name in settings.__dataclass_fields__ if name != "effort"}
+    inputs = inputs_of(
+        digest_of(log),
+        loaded,
+        metric=scorer.metric,
+        **{"pass": scorer.pass_mark},
+        **chosen,
+        alpha=settings.effort.alpha,
+        max_calls=settings.effort.max_calls,
+        max_calls_per_trace=settings.effort.max_calls_per_trace,
+    )
+    return begin(output, inputs, resume, quiet)
 
 
 def _hold_against(output: Path, baseline: Path, allow: list[str], seed: int, json: bool, quiet: bool) -> None:

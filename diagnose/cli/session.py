@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated, ParamSpec, TextIO
 
 import typer
 
-from diagnose.errors import EXIT_BUG, DiagnoseError, visible
+from diagnose.cli.interrupt import terminable
+from diagnose.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_NO_SPACE, NO_SPACE, DiagnoseError, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,9 +31,12 @@ PipelineFile = Annotated[
     typer.Option("--pipeline", "-p", help="The pipeline file (TOML) to replay the traces through."),
 ]
 OutFolder = Annotated[Path, typer.Option("--output", "-o", help="The folder the report is written to.")]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Go on with the unfinished run of this command, and with no other.")
+]
 NoMemo = Annotated[bool, typer.Option("--no-memo", help="Neither read nor keep stage runs from other runs.")]
 
-INTERRUPTED = 130
+FULL = "make room and give the same command again; what was done is kept"
 SHOWN = 20
 """Problems printed one by one; the rest are counted."""
 
@@ -45,11 +49,12 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         debug = bool(kwargs.get("debug"))
         try:
-            command(*args, **kwargs)
+            with terminable():
+                command(*args, **kwargs)
         except DiagnoseError as error:
             _fail(str(error), error.exit_code, error if debug else None)
         except KeyboardInterrupt:
-            _fail("interrupted; stage runs so far are kept, run the same command to go on", INTERRUPTED)
+            _fail("interrupted; stage runs so far are kept, run the same command to go on", EXIT_INTERRUPTED)
         except BrokenPipeError:
             # The reader went away (`| head`): not an error, and nothing more can be written.
             _silence(sys.stdout)
@@ -57,6 +62,8 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
         except (typer.Exit, typer.Abort):
             raise
         except OSError as error:
+            if error.errno in NO_SPACE:
+                _fail(f"{error.filename or 'a file'}: {error.strerror}: {FULL}", EXIT_NO_SPACE)
             _fail(f"{error.strerror or error} ({error.filename})", 3, error if debug else None)
         except Exception as error:
             if type(error).__module__.startswith(("typer", "click")):

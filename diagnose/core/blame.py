@@ -18,7 +18,14 @@ FINDINGS: tuple[Finding, ...] = ("scorer", "corpus", "label")
 Verdict = Role | Finding | Literal["undecided"]
 
 Reason = Literal[
-    "not-reproduced", "no-label", "not-replayable", "noise", "no-loss", "observed-only", "budget"
+    "not-reproduced",
+    "no-label",
+    "not-replayable",
+    "noise",
+    "no-loss",
+    "observed-only",
+    "budget",
+    "interrupted",
 ]
 
 

@@ -183,7 +183,7 @@ class Report(Whole, frozen=True, tag_field="schema", tag=REPORT_SCHEMA):
     cheap detectors saw in the log, keyed `role.mode`; `retrieval` holds the mean of retrieval
     measures over the logged lists of traces with gold passages; `trust` is how often blame landed on faults
     planted in this pipeline. `n_unlabelled` traces have neither a score nor a usable label; `label_first` names
-    those whose labels would tell most.
+    those whose labels would tell most. `partial` marks the report of a run that was interrupted.
     """
 
     n_traces: int
@@ -215,3 +215,4 @@ class Report(Whole, frozen=True, tag_field="schema", tag=REPORT_SCHEMA):
     n_unlabelled: int = 0
     best_pair: PairGain | None = None
     notes: tuple[str, ...] = ()
+    partial: bool = False

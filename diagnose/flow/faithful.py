@@ -11,7 +11,7 @@ from diagnose.core.trace import Trace
 from diagnose.errors import Unfaithful
 from diagnose.flow.found import Scored
 from diagnose.replay.fidelity import Compared, compared, fidelity_of
-from diagnose.replay.run import Broken, Meter, Runner, State, advance
+from diagnose.replay.run import Broken, Meter, Runner, State, Stopped, advance
 from diagnose.score.label import Library, label_of
 from diagnose.score.table import Scorer
 
@@ -25,7 +25,13 @@ def checked_fidelity(traces: Sequence[Trace], runner: Runner) -> tuple[Compared,
     """
     found: list[Compared] = []
     for trace in traces:
-        if (one := _compared(trace, runner)) is not None:
+        try:
+            one = _compared(trace, runner)
+        except Stopped:
+            if not runner.stopped:
+                raise
+            break
+        if one is not None:
             found.append(one)
             runner.unsteady |= {role for role, match in one.matches.items() if match == "unstable"}
     return tuple(_without_chance(one, runner.unsteady) for one in found)

@@ -33,7 +33,7 @@ class Scored:
 @dataclass(frozen=True)
 class Found:
     """Everything a run found out about a log, in the order of its traces. `executed` counts the stage calls
-    made now."""
+    made now; `partial` says that somebody stopped the run before all of it was done."""
 
     scored: tuple[Scored, ...]
     blames: tuple[Blame, ...]
@@ -43,3 +43,4 @@ class Found:
     notes: tuple[str, ...] = ()
     fragile: tuple[str, ...] = ()
     executed: dict[Role, int] = field(default_factory=dict)
+    partial: bool = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import msgspec
 
@@ -24,6 +25,7 @@ from diagnose.flow.faithful import checked_fidelity, fragile_of, refuse_unfaithf
 from diagnose.flow.found import Found, Progress, Scored, silent
 from diagnose.flow.logged import WHY, failed, logged_case, scored, unreplayed
 from diagnose.flow.sampled import sampled
+from diagnose.flow.stopped import unless_stopped, unplayed
 from diagnose.replay.run import Broken, Meter, Runner
 from diagnose.score.label import Library
 from diagnose.score.table import Scorer
@@ -68,15 +70,17 @@ def replayed(
     right = [failing_of(item, library, scorer) for item in _sample(everything, scorer, settings)]
     blamable = [one.item.trace for one in failures if one.label]
     checked = checked_fidelity(blamable or _some(everything, settings.seed), runner)
-    if blamable:
+    if blamable and not runner.stopped:
         refuse_unfaithful(runner.pipeline, checked, settings.fidelity_floor)
     if all(runner.steady(stage) for stage in runner.pipeline.stages):
         found = _once(everything, failures, right, runner, settings, progress)
     else:
         found = sampled(everything, failures, runner, scorer, settings.effort, settings.probe, progress)
     if settings.workarounds:
-        found = with_workarounds(found, failures, runner)
-    return replace(found, compared=checked, fragile=fragile_of(everything, library, scorer))
+        found = unless_stopped(runner, lambda: with_workarounds(found, failures, runner)) or found
+    return replace(
+        found, compared=checked, fragile=fragile_of(everything, library, scorer), partial=runner.stopped
+    )
 
 
 CHECKED = 50
@@ -119,13 +123,14 @@ def _once(
 ) -> Found:
     done: list[_Done] = []
     for one in failures:
-        done.append(_diagnosed(one, runner, settings))
+        made = unless_stopped(runner, partial(_diagnosed, one, runner, settings))
+        done.append(made or _Done(unplayed(one), case=logged_case(one.item, one.known)))
         progress(len(done), len(failures) + len(right))
     broken: list[Game] = []
     for one in right:
         if one.label is not None:
-            trial = tried(runner, one.item.trace, one.label, one.worth, one.scorer.pass_mark)
-            broken += [trial.game] if trial.game is not None else []
+            trial = unless_stopped(runner, partial(_tried, one, runner))
+            broken += [trial.game] if trial is not None and trial.game is not None else []
         progress(len(done) + len(broken), len(failures) + len(right))
     trials = [d.trial for d in done if d.trial is not None]
     return Found(
@@ -137,11 +142,16 @@ def _once(
     )
 
 
+def _tried(one: Failing, runner: Runner) -> Trial:
+    assert one.label is not None
+    return tried(runner, one.item.trace, one.label, one.worth, one.scorer.pass_mark)
+
+
 def _diagnosed(one: Failing, runner: Runner, settings: Settings) -> _Done:
     if one.label is None:
         blame = unreplayed(one.item, one.known, one.scorer, asked=True)
         return _Done(blame, case=logged_case(one.item, one.known))
-    trial = tried(runner, one.item.trace, one.label, one.worth, one.scorer.pass_mark)
+    trial = _tried(one, runner)
     scene = trial.plan.scene if trial.plan else None
     passed = trial.table is not None and one.scorer.passes(trial.table.plain[0].worth)
     facts = facts_of(one, trial.unchanged, trial.fair, scene, trial.fair_score, passed, trial.runs)

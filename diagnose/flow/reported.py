@@ -70,7 +70,7 @@ def reported(
         runs=build.runs_of(found.blames),
         provenance=build.provenance_of(command, seed, scorer.metric, scorer.pass_mark, pipeline, traces),
         roles=roles,
-        headline=summary.headline if scores or not traces else nothing_judged(len(traces)),
+        headline=_partly(found) + (summary.headline if scores or not traces else nothing_judged(len(traces))),
         residual=summary.residual,
         funnel=summary.lost_at,
         same_outcome=_same_outcome(found),
@@ -82,12 +82,35 @@ def reported(
         passing=_passing(found, scorer.pass_mark),
         skipped=tuple(problems),
         notes=(
+            *_interrupted(found),
             *notes,
             *(weakened(pipeline, traces) if pipeline else ()),
             *found.notes,
             *summary.notes,
             *cohorts.notes,
         ),
+        partial=found.partial,
+    )
+
+
+def _left(found: Found) -> int:
+    return sum(b.undecided is not None and b.undecided.reason == "interrupted" for b in found.blames)
+
+
+def _partly(found: Found) -> str:
+    """What the headline of a partial report begins with."""
+    if not found.partial:
+        return ""
+    n = len(found.blames)
+    return f"Partial report, interrupted after {n - _left(found)} of {n} failures. "
+
+
+def _interrupted(found: Found) -> tuple[str, ...]:
+    if not found.partial:
+        return ()
+    return (
+        f"partial: the run was interrupted; {_left(found)} of {len(found.blames)} failures are left, and every "
+        "number is of the others. The same command with --resume finishes it, and makes no call twice",
     )
 
 

@@ -24,8 +24,9 @@ from diagnose.flow.failing import Failing, case_of, evidence_of, facts_of
 from diagnose.flow.found import Found, Progress, Scored
 from diagnose.flow.logged import logged_case, unreplayed
 from diagnose.flow.right_answers import right_answers
+from diagnose.flow.stopped import left_over
 from diagnose.replay.fidelity import same
-from diagnose.replay.run import Broken, Meter, Runner, State
+from diagnose.replay.run import Broken, Meter, Runner, State, Stopped
 from diagnose.score.table import Scorer
 
 
@@ -55,7 +56,7 @@ def sampled(
     done = [_concluded(trial, effort, scorer) for trial in trials]
     return Found(
         everything,
-        tuple(blame for blame, _, _ in done),
+        tuple(left_over(blame) if runner.stopped else blame for blame, _, _ in done),
         games=tuple(game for _, game, _ in done if game is not None),
         cases=tuple(case for _, _, case in done if case is not None),
         notes=(*_notes(runner), *_ignored_seeds(runner, ways)),
@@ -70,6 +71,8 @@ SEEDS_TRIED = 4
 def _ignored_seeds(runner: Runner, ways: Sequence[Sampled]) -> tuple[str, ...]:
     """Whether the model takes a seed and does not heed it: prompts run again with their seed, past the
     memo."""
+    if runner.stopped:
+        return ()
     ran = [(w.cells, m) for w in ways for m in w.cells.unit_of if w.cells.calls[w.cells.prompt(m)]]
     for cells, mask in ran[:SEEDS_TRIED]:
         variant = variant_of(cells.plan, mask & ~cells.bit)
@@ -78,9 +81,11 @@ def _ignored_seeds(runner: Runner, ways: Sequence[Sampled]) -> tuple[str, ...]:
             return ()
         try:
             first = runner.run(stage, variant.given, Meter())
-            again = runner.call(stage, variant.given, 0)
+            again = runner.again(stage, variant.given)
         except Broken:
             continue
+        except Stopped:
+            return ()
         if not same(first, again):
             return ("the model gives different answers under one seed: its runs count as unseeded",)
     return ()
@@ -106,6 +111,10 @@ def _prepared(one: Failing, runner: Runner, scorer: Scorer) -> _Trial:
         cells = cells_of(runner, plan_of, n_plans, one.pass_or_worth, trial.meter, logged)
     except Broken as broken:
         trial.broken = broken
+        return trial
+    except Stopped:
+        if not runner.stopped:
+            raise
         return trial
     lost = lost_at(funnel_of(plan.variants[0].state.outputs, one.label, False))
     trial.way = Sampled(cells, codes.judge_of(plan.roles, lost), len(plan.roles) + 1, _proof)

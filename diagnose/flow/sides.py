@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from diagnose.core.baseline import BASELINE_SCHEMA, Baseline
-from diagnose.errors import BadInput, UsageError
+from diagnose.errors import BadInput, UsageError, visible
 from diagnose.gate.side import merged, side_of
 from diagnose.report.to_json import read_report, report_file
 from diagnose.traces.lines import Problem, source_name
@@ -32,6 +32,11 @@ def _read(path: Path) -> Baseline:
         if schema_of(data, source_name(path)) == BASELINE_SCHEMA:
             return read_baseline(path, data)
     report = read_report(path)
+    if report.partial:
+        raise BadInput(
+            f"{visible(str(path))}: a partial report, whose run was interrupted, is compared with nothing: finish it "
+            "with  diagnose run … --resume"
+        )
     folder = report_file(path).parent
     outcomes = _whole(folder / OUTCOMES, read_outcomes(_beside(folder / OUTCOMES)))
     # A run without failures writes no line of blame.

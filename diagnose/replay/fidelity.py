@@ -86,7 +86,7 @@ def _why(runner: Runner, role: Role, before: State, again: Output, meter: Meter)
     if stage is None or not runner.steady(stage):
         return "unstable"
     try:
-        once_more = runner.call(stage, before.given(), 0)
+        once_more = runner.again(stage, before.given())
     except Broken:
         return "unstable"
     return "drifted" if same(again, once_more) else "unstable"

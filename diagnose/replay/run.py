@@ -10,7 +10,7 @@ from diagnose.core.artifact import Answer, Context, Decision, Output, Passage, P
 from diagnose.core.game import Runs
 from diagnose.core.pipeline import Pipeline
 from diagnose.core.stage import Failure, Given, Role, Stage
-from diagnose.errors import StageFailed
+from diagnose.errors import Interrupted, StageFailed
 from diagnose.replay.memo import Memo, key_of
 
 
@@ -20,6 +20,13 @@ class Broken(Exception):
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.reason)
         self.failure = failure
+
+
+class Stopped(Interrupted):
+    """Somebody asked to stop, and the next stage call was not begun. What was run before is in the memo."""
+
+    def __init__(self) -> None:
+        super().__init__("interrupted; stage runs so far are kept, run the same command to go on")
 
 
 class Meter:
@@ -53,14 +60,29 @@ class Meter:
 
 
 class Runner:
-    """Runs stages through a memo. `executed` counts real calls by role, over all traces."""
+    """Runs stages through a memo. `executed` counts real calls by role, over all traces.
 
-    def __init__(self, pipeline: Pipeline, memo: Memo, seed: int = 0) -> None:
+    `stop` is asked before each real call: once it says yes, that call and all later ones raise `Stopped`, and
+    `stopped` tells so. `run_id` names this run of the command: only where it is gone on with do second looks past
+    the memo come back from it.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        memo: Memo,
+        seed: int = 0,
+        stop: Callable[[], bool] = lambda: False,
+        run_id: str = "",
+    ) -> None:
         self.pipeline = pipeline
         self.memo = memo
         self.seed = seed
         self.executed: dict[Role, int] = {}
         self.unsteady: set[Role] = set()
+        self.stopped = False
+        self._stop = stop
+        self._run_id = run_id
         self._failed: dict[str, StageFailed] = {}
         self._lock = threading.Lock()
 
@@ -86,6 +108,9 @@ class Runner:
 
     def call(self, stage: Stage, given: Given, repeat: int, key: str = "") -> Output:
         """Run the stage for real, past the memo."""
+        if self._stop():
+            self.stopped = True
+            raise Stopped
         with self._lock:
             self.executed[stage.role] = self.executed.get(stage.role, 0) + 1
         try:
@@ -94,6 +119,17 @@ class Runner:
             if key:
                 self._failed[key] = error
             raise Broken(failure_of(stage.role, error)) from error
+
+    def again(self, stage: Stage, given: Given, repeat: int = 0) -> Output:
+        """A second look: the stage run once more on what it was run on before, whatever the memo holds of that."""
+        if not self._run_id:
+            return self.call(stage, given, repeat)
+        key = f"{key_of(stage, given, self._draw(stage, repeat)[1])} again {self._run_id}"
+        if (output := self.memo.get(key, stage.role)) is not None:
+            return output
+        output = self.call(stage, given, repeat)
+        self.memo.put(key, output)
+        return output
 
     def _draw(self, stage: Stage, repeat: int) -> tuple[int | None, str | None]:
         """The seed a stage is given in a repeat, and what tells its runs on one input apart in the memo."""

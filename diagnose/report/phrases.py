@@ -39,6 +39,7 @@ REASONS: dict[str, Phrase] = {
         "replay it: give --pipeline",
     ),
     "budget": Phrase("the calls allowed ran out first", "allow more model calls"),
+    "interrupted": Phrase("the run was interrupted first", "finish it with  diagnose run … --resume"),
 }
 """Why a failure stays undecided, and what would settle it."""
 

@@ -18,7 +18,7 @@ from diagnose.core.game import GAME_SCHEMA, Game
 from diagnose.core.outcome import OUTCOME_SCHEMA, TraceOutcome
 from diagnose.core.replay import REPLAY_SCHEMA, Case
 from diagnose.core.trace import TRACE_SCHEMA, Trace
-from diagnose.errors import UsageError, visible
+from diagnose.errors import NO_SPACE, NoSpace, UsageError, visible
 from diagnose.traces.lines import STDIN, source_name
 
 STDOUT = STDIN
@@ -29,6 +29,9 @@ SCHEMAS: dict[type[Frozen], str] = {
     Case: REPLAY_SCHEMA,
     TraceOutcome: OUTCOME_SCHEMA,
 }
+
+PRIVATE = 0o600
+"""The mode of a new file: its owner's alone."""
 
 _ENCODER = msgspec.json.Encoder()
 
@@ -90,7 +93,9 @@ def _opened(path: Path | str) -> Iterator[BinaryIO]:
         return
     temporary = target.with_name(f".{target.name[:200]}.{os.getpid()}.tmp")
     with _translated(path):
-        file = open(temporary, "wb")  # noqa: SIM115  # closed on the next line
+        # What logs and reports hold is nobody else's to read; a file that is there keeps its mode.
+        mode = target.stat().st_mode & 0o777 if target.is_file() else PRIVATE
+        file = open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb")  # noqa: SIM115  # closed below
     try:
         with file:
             yield from _packed(file) if target.suffix == ".gz" else (file,)
@@ -116,4 +121,8 @@ def _translated(path: Path | str) -> Iterator[None]:
         raise
     except OSError as error:
         reason = visible(error.strerror or str(error))
+        if error.errno in NO_SPACE:
+            raise NoSpace(
+                f"{source_name(path)}: cannot be written: {reason}; make room and run again"
+            ) from error
         raise UsageError(f"{source_name(path)}: cannot be written: {reason}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import threading
 from dataclasses import replace
@@ -149,10 +150,61 @@ def test_a_damaged_file_is_made_anew(tmp_path: Path) -> None:
     path = tmp_path / "memo.sqlite"
     path.write_bytes(b"no database at all" * 500)
     with opened(path) as memo:
-        assert memo.note is None
+        assert memo.note == "the memo on disk was damaged: it was made anew, and stage runs are run again"
         memo.put("k", Answer("x"))
     with opened(path) as memo:
+        assert memo.note is None
         assert memo.get("k", "model") == Answer("x")
+
+
+def test_a_file_of_another_version_is_made_anew_and_said_so(tmp_path: Path) -> None:
+    path = tmp_path / "memo.sqlite"
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA user_version = 99")
+    with opened(path) as memo:
+        assert memo.note is not None and "was of another version" in memo.note
+        memo.put("k", Answer("x"))
+    with opened(path) as memo:
+        assert (memo.note, memo.get("k", "model")) == (None, Answer("x"))
+
+
+def test_damage_behind_a_sound_first_page_is_mended_when_it_is_met(tmp_path: Path) -> None:
+    """A second run is not to meet the same damage."""
+    path = tmp_path / "memo.sqlite"
+    with opened(path) as memo:
+        for i in range(300):
+            memo.put(f"{i:064}", Answer("x" * 500))
+    body = bytearray(path.read_bytes())
+    body[4096:] = b"\x07" * (len(body) - 4096)
+    path.write_bytes(body)
+    with opened(path) as memo:
+        assert memo.get(f"{7:064}", "model") is None
+        assert memo.note is not None and "was damaged" in memo.note
+        memo.put("k", Answer("y"))
+    with opened(path) as memo:
+        assert (memo.note, memo.get("k", "model")) == (None, Answer("y"))
+
+
+@pytest.mark.parametrize("cut", range(0, 100, 7))
+def test_a_power_cut_costs_the_last_runs_only(tmp_path: Path, cut: int) -> None:
+    """Of the log of writes any part may have reached the disk: what is read back is what was put, or nothing."""
+    path = tmp_path / "memo.sqlite"
+    with opened(path) as memo:
+        for i in range(40):
+            memo.put(f"{i:064}", Answer(f"answer {i}" * 20))
+        lost = tmp_path / f"after{cut}"
+        lost.mkdir()
+        (lost / "memo.sqlite").write_bytes(path.read_bytes())
+        wal = Path(f"{path}-wal").read_bytes()
+        assert len(wal) > 10_000
+        (lost / "memo.sqlite-wal").write_bytes(wal[: len(wal) * cut // 100] + bytes(512))
+    with opened(lost / "memo.sqlite") as memo:
+        found = [memo.get(f"{i:064}", "model") for i in range(40)]
+        kept = sum(answer is not None for answer in found)
+        assert found == [Answer(f"answer {i}" * 20) for i in range(kept)] + [None] * (40 - kept)
+        memo.put("k", Answer("x"))
+        assert memo._db is not None
+        assert memo._db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
 @pytest.mark.parametrize("place", ["folder", "file/memo.sqlite"])

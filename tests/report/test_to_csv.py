@@ -12,7 +12,6 @@ from diagnose.report.to_csv import csv_failures
 from tests.report.hostile import TEXTS, commands, hostile
 from tests.report.made_trace import CUT, CUT_BLAME
 
-
 SIGNS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff20")
 
 
