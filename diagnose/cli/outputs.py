@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from diagnose.core.blame import Blame
     from diagnose.core.game import Game
+    from diagnose.core.outcome import TraceOutcome
     from diagnose.core.replay import Case
     from diagnose.core.report import Report
     from diagnose.core.trust import Trust
@@ -49,8 +50,11 @@ def ready_folder(folder: Path) -> None:
         ) from error
 
 
-def write_folder(folder: Path, report: Report, found: Found) -> None:
-    """Write every file of a report; `report.json` comes last, so that a folder that has it is whole."""
+def write_folder(
+    folder: Path, report: Report, found: Found, outcomes: Iterable[TraceOutcome] | None = None
+) -> None:
+    """Write every file of a report; `report.json` comes last, so that a folder that has it is whole. `outcomes` are
+    those of `found` unless given."""
     from diagnose.flow.outcomes import outcomes_of
     from diagnose.report.to_json import json_report
     from diagnose.traces.to_jsonl import write_jsonl
@@ -60,7 +64,7 @@ def write_folder(folder: Path, report: Report, found: Found) -> None:
     write_jsonl(folder / GAMES, found.games)
     write_jsonl(folder / BLAME, found.blames)
     write_jsonl(folder / REPLAYS, found.cases)
-    write_jsonl(folder / OUTCOMES, outcomes_of(found, report.provenance.pass_mark))
+    write_jsonl(folder / OUTCOMES, outcomes or outcomes_of(found, report.provenance.pass_mark))
     write_pages(folder, report, found.blames, found.games, found.cases)
     write_bytes(folder / REPORT, json_report(report))
 

@@ -63,20 +63,9 @@ Probe = Annotated[
 ]
 
 TELLING = (
-    *(
-        "pipeline",
-        "gold",
-        "corpus",
-        "format",
-        "map",
-        "project",
-        "metric",
-        "pass_mark",
-        "alpha",
-        "max_calls",
-        "max_calls_per_trace",
-    ),
-    *("fidelity_floor", "passing", "probe", "workarounds", "seed", "strict"),
+    *("pipeline", "gold", "corpus", "format", "map", "project", "metric", "pass_mark", "alpha", "max_calls"),
+    *("max_calls_per_trace", "fidelity_floor", "passing", "probe", "workarounds", "seed", "strict"),
+    *("redact", "redact_also"),
 )
 """Options on which a report depends: it names them where they were changed."""
 SHOWN = 10
@@ -115,6 +104,14 @@ def run(
     ] = None,
     seed: Seed = 0,
     strict: Strict = False,
+    redact: Annotated[
+        bool,
+        typer.Option("--redact", help="Replace e-mail, phone, IBAN, card and IP in the report by numbers."),
+    ] = False,
+    redact_also: Annotated[
+        Path | None,
+        typer.Option(help="Replace what these patterns find, too: a TOML file, NAME = 'pattern'."),
+    ] = None,
     resume: Resume = False,
     no_memo: NoMemo = False,
     json: Json = False,
@@ -135,11 +132,14 @@ def run(
     from diagnose.ablate.spread import Effort
     from diagnose.cli.opened import corpus_of, log_of, pipeline_of, runner_of, scorer_of
     from diagnose.cli.outputs import print_report, ready_folder, write_folder
+    from diagnose.cli.privacy import redactor_of, write_redacted
     from diagnose.cli.unfinished import finish
     from diagnose.flow.gated import check_baseline
 
     given = {name: value for name, value in locals().items() if name in TELLING}
     wanted = Wanted(traces, format, map, gold, corpus, project)
+    command = again("run", *wanted.names, *options_of(run, given), output=output)
+    redactor = redactor_of(redact, redact_also)
     searched = corpus_of(pipeline)
     log, problems, notes = log_of(wanted, strict, quiet, searched)
     loaded = pipeline_of(pipeline, log, searched) if pipeline else None
@@ -162,9 +162,11 @@ def run(
         ):
             found = flow.replayed(log, runner, scorer, settings, tick)
     found = replace(found, notes=(*notes, *found.notes))
-    command = again("run", *wanted.names, *options_of(run, given), output=output)
     report = flow.reported(found, loaded, scorer, seed, command=command, problems=problems)
-    write_folder(output, report, found)
+    if redactor is None:
+        write_folder(output, report, found)
+    else:
+        report = write_redacted(output, report, found, redactor, quiet)
     if not found.partial:
         finish(output)
     print_report(report, output, json, quiet)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, ParamSpec, TextIO
 
 import typer
 
+from diagnose import secrets
 from diagnose.cli.interrupt import terminable
 from diagnose.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_NO_SPACE, NO_SPACE, DiagnoseError, visible
 
@@ -80,9 +81,14 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
 
 def _fail(message: str, code: int, error: BaseException | None = None) -> None:
     if error is not None:
-        traceback.print_exception(error, file=sys.stderr)
-    talk().print(f"error: {visible(message)}", markup=False, highlight=False, soft_wrap=True, style="red")
+        sys.stderr.write(_safe("".join(traceback.format_exception(error))))
+    talk().print(f"error: {_safe(message)}", markup=False, highlight=False, soft_wrap=True, style="red")
     raise typer.Exit(code)
+
+
+def _safe(text: str) -> str:
+    """Text that may be shown: without the environment's keys, and without what commands a terminal."""
+    return visible(secrets.without(text, secrets.secrets_in(os.environ)))
 
 
 def talk(quiet: bool = False) -> Console:
@@ -117,7 +123,7 @@ def _silence(stream: TextIO) -> None:
 def say(message: str, quiet: bool = False) -> None:
     """One line of talk on stderr; foreign text in it cannot command the terminal."""
     if not quiet:
-        talk().print(visible(message), markup=False, soft_wrap=True)
+        talk().print(_safe(message), markup=False, soft_wrap=True)
 
 
 @contextmanager

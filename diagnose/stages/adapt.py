@@ -31,10 +31,12 @@ from diagnose.stages.passage import WrongField, encoded, shown, unwrapped
 
 @dataclass(frozen=True)
 class Known:
-    """What an output may refer to by name: passages of the corpus, declared routes."""
+    """What an output may refer to by name (passages of the corpus, declared routes), and the keys of the environment,
+    which it may not have in it."""
 
     corpus: Corpus | None = None
     routes: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
 
 
 NOTHING_KNOWN = Known()

@@ -16,6 +16,7 @@ from diagnose.core.pipeline import Corpus
 from diagnose.core.stage import ROLES, Role, Stage
 from diagnose.core.trace import Trace
 from diagnose.errors import DiagnoseError, MissingExtra, UsageError
+from diagnose.secrets import is_secret_name
 from diagnose.stages.adapt import Known
 from diagnose.stages.attached import Held, attached, is_framework_object, split_settings
 from diagnose.stages.call import ARGUMENTS, SEED, Identity, as_stage
@@ -109,6 +110,12 @@ def build_stage(role: Role, table: Table, site: Site, key: str) -> Stage:
     timeout_s = reserved(table, "timeout_s", float, where)
     if timeout_s is not None and timeout_s <= 0:
         raise UsageError(f"{where} timeout_s: expected seconds above 0, found {timeout_s:g}")
+    for name, value in table.items():
+        if is_secret_name(name) and isinstance(value, str) and value:
+            raise UsageError(
+                f"{where} {name}: a pipeline file holds no keys, which would be shared with it: put the key in an "
+                "environment variable and name that (key_env), or read it in your own factory"
+            )
     part = _part(role, table, site, key)
     target = _made(part, site)
     identity = Identity(

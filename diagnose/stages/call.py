@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
+import os
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+import msgspec
 
 from diagnose.core.artifact import Output
 from diagnose.core.stage import TAKES, Given, Role, Stage
 from diagnose.errors import DiagnoseError, StageFailed, UsageError
+from diagnose.secrets import SHOWN, secrets_in
 from diagnose.stages.adapt import NOTHING_KNOWN, Known, adapt
 from diagnose.stages.failure import Kind, RunFailed, TimedOut, one_line
 from diagnose.stages.passage import WrongField, shown
@@ -46,6 +50,7 @@ def as_stage(target: Callable[..., object], identity: Identity, known: Known = N
     thread: what hangs goes on hanging in the background, result unread, until the process ends.
     """
     role, name = identity.role, identity.name
+    known = replace(known, secrets=secrets_in(os.environ))
     bound = bind(target, role, name)
 
     def run(given: Given, seed: int | None) -> Output:
@@ -215,10 +220,24 @@ def _loop() -> asyncio.AbstractEventLoop:
 def _adapted(identity: Identity, value: object, given: Given, known: Known) -> Output:
     kind: Kind = "nonsense"
     try:
-        return adapt(identity.role, value, given, known)
+        return _without_secrets(adapt(identity.role, value, given, known), known.secrets)
     except WrongField as exc:
         reason = f"returned {shown(value)}: {exc}"
         raise RunFailed(identity.role, identity.name, kind, reason) from exc
+
+
+def _without_secrets(output: Output, secrets: tuple[str, ...]) -> Output:
+    """The output without the keys that a stage let slip into it: outputs are kept, and shown."""
+    if not secrets:
+        return output
+    try:
+        body = msgspec.json.encode(output)
+    except UnicodeEncodeError:
+        return output
+    cleared = body.decode()
+    for secret in secrets:
+        cleared = cleared.replace(msgspec.json.encode(secret).decode()[1:-1], SHOWN)
+    return output if cleared.encode() == body else msgspec.json.decode(cleared, type=type(output))
 
 
 def _batch(

@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from diagnose.errors import StageFailed, UsageError, quoted
+from diagnose.secrets import FILE, file_text
 from diagnose.stages.event_loop import run, start
 from diagnose.stages.failure import TimedOut, one_line
 
@@ -210,7 +211,8 @@ class Endpoint:
         """The body of a good reply; any other as an error that says what to do."""
         status = reply.status
         if 200 <= status < 300:
-            return reply.body
+            # What is answered is kept; some servers quote the key back even then.
+            return reply.body.replace(self.key.encode(), b"[key]") if self.key else reply.body
         if 300 <= status < 400:
             aim = f" to {quoted(self._safe(reply.location), 120)}" if reply.location else ""
             raise StageFailed(
@@ -241,8 +243,13 @@ class Endpoint:
 
 
 def key_in(environ: Mapping[str, str], key_env: str) -> str | None:
-    """The key that an environment variable holds, or None; UsageError where no header could carry it."""
+    """The key that an environment variable holds, or the file that `key_env` with `_FILE` behind it names; None
+    where there is neither. UsageError where the file cannot be read, or no header could carry the key."""
     key = environ.get(key_env, "").strip() if key_env else ""
+    if key_env and not key and (path := environ.get(key_env + FILE)):
+        if (found := file_text(path)) is None:
+            raise UsageError(f"{key_env}{FILE}: expected a file with a key, found none to read")
+        key = found
     if key and not (key.isascii() and key.isprintable()):
         raise UsageError(f"{key_env}: expected a key of printable ASCII characters, found others in it")
     return key or None

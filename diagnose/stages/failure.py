@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import Literal
 
 from diagnose.core.stage import Failure, Role
 from diagnose.errors import StageFailed, visible
+from diagnose.secrets import secrets_in, without
 
 Kind = Literal["raised", "timeout", "nonsense", "unseen", "missing"]
 
@@ -15,6 +17,8 @@ class RunFailed(StageFailed):
     keep."""
 
     def __init__(self, role: Role, name: str, kind: Kind, reason: str) -> None:
+        # What a stage raises may quote the key it was refused with; the reason is kept in reports.
+        reason = without(reason, secrets_in(os.environ))
         self.kind = kind
         self.failure = Failure(role=role, kind=kind, reason=reason)
         super().__init__(f"stage {role} ({name}): {reason}")
