@@ -104,6 +104,9 @@ def run(
     ] = None,
     seed: Seed = 0,
     strict: Strict = False,
+    retry_errors: Annotated[
+        bool, typer.Option("--retry-errors", help="At the end make the stage calls that failed once more.")
+    ] = False,
     redact: Annotated[
         bool,
         typer.Option("--redact", help="Replace e-mail, phone, IBAN, card and IP in the report by numbers."),
@@ -161,6 +164,9 @@ def run(
             progress("replaying", quiet) as tick,
         ):
             found = flow.replayed(log, runner, scorer, settings, tick)
+            if retry_errors and not runner.stopped and (n := runner.forget_failures()):
+                say(f"making {n} stage calls that failed once more", quiet)
+                found = flow.replayed(log, runner, scorer, settings, tick)
     found = replace(found, notes=(*notes, *found.notes))
     report = flow.reported(found, loaded, scorer, seed, command=command, problems=problems)
     if redactor is None:
@@ -240,6 +246,10 @@ def _refuse_failed_stages(found: Found, strict: bool, quiet: bool) -> None:
         raise StageFailed(f"{told}: {counted.most_common(1)[0][0]}")
     for reason, n in counted.most_common(SHOWN):
         say(f"not replayed ({n}): {reason}", quiet)
+    say(
+        "the same command makes these calls again and no others; --retry-errors does so by itself, once",
+        quiet,
+    )
 
 
 def _refuse_silence(report: Report) -> None:

@@ -106,6 +106,12 @@ class Runner:
         self.memo.put(key, output)
         return output
 
+    def forget_failures(self) -> int:
+        """Let every call that failed be made again; how many there were."""
+        n = len(self._failed)
+        self._failed.clear()
+        return n
+
     def call(self, stage: Stage, given: Given, repeat: int, key: str = "") -> Output:
         """Run the stage for real, past the memo."""
         if self._stop():

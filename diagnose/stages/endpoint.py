@@ -23,6 +23,7 @@ import msgspec
 
 from diagnose.errors import StageFailed, UsageError, quoted
 from diagnose.secrets import FILE, file_text
+from diagnose.stages.breaker import Breaker
 from diagnose.stages.event_loop import run, start
 from diagnose.stages.failure import TimedOut, one_line
 
@@ -33,7 +34,11 @@ FIRST_WAIT_S = 0.5
 """The longest wait before the first retry; it doubles with each further one."""
 LONGEST_WAIT_S = 60.0
 """A server that asks for a longer wait than this is taken at its word: the call fails and says so."""
-RETRIED = frozenset({408, 409, 429, 500, 502, 503, 504, 529})
+DROPPED = 0
+"""In place of a status: the connection was closed before a reply began, as idle ones are."""
+RETRIED = frozenset({DROPPED, 408, 409, 429, 500, 502, 503, 504, 529})
+KEYLESS = frozenset({401, 403})
+"""The key is missing, wrong or expired."""
 LONGEST_REPLY = 8 * 2**20
 """Bytes of a reply; what is longer is not read."""
 LONGEST_COMPLAINT = 2**16
@@ -95,9 +100,28 @@ class Endpoint:
     setting: str = "base_url"
     waiting: Waiting = Waiting()
     _health: _Health = field(default_factory=_Health, repr=False, compare=False)
+    _breaker: Breaker = field(default_factory=Breaker, repr=False, compare=False)
 
     def post(self, body: object) -> bytes:
-        """The JSON that the endpoint answers `body` with; StageFailed (TimedOut) where it gives none."""
+        """The JSON that the endpoint answers `body` with; StageFailed (TimedOut) where it gives none.
+
+        After many failures in a row it is asked now and then only (`breaker`).
+        """
+        self._breaker.admit(self.url)
+        try:
+            reply, tries = self._answered(body)
+        except StageFailed:
+            self._breaker.failed()
+            raise
+        # A reply that blames the request says that the endpoint is there.
+        if reply.status in RETRIED or reply.status in KEYLESS:
+            self._breaker.failed()
+        else:
+            self._breaker.worked()
+        return self._checked(reply, tries)
+
+    def _answered(self, body: object) -> tuple[Reply, int]:
+        """The last reply to a request, and how often it was made."""
         retries = self.retries if self._health.spent < STEADY_FAILURES else 0
         reply = self._sent(body)
         for attempt in range(retries):
@@ -107,7 +131,7 @@ class Endpoint:
             reply = self._sent(body)
         busy = reply.status in RETRIED
         self._health.spent = self._health.spent + 1 if busy else 0
-        return self._checked(reply, 1 + retries if busy else 1)
+        return reply, 1 + retries if busy else 1
 
     def post_all(self, bodies: Sequence[object]) -> list[bytes]:
         """The answers to several requests, in order; the first failure is raised once none is under way."""
@@ -168,12 +192,21 @@ class Endpoint:
 
     async def _asked(self, content: bytes) -> Reply:
         # Waiting for a free place is no fault of the endpoint: the deadline starts after it.
-        async with (
-            self._slots,
-            asyncio.timeout(self.request_timeout_s),
-            self._client.stream("POST", self.url, content=content) as response,
-        ):
-            return await self._read(response)
+        import httpx
+
+        began = False
+        try:
+            async with (
+                self._slots,
+                asyncio.timeout(self.request_timeout_s),
+                self._client.stream("POST", self.url, content=content) as response,
+            ):
+                began = True
+                return await self._read(response)
+        except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError):
+            if began:
+                raise
+            return Reply(DROPPED, b"")
 
     async def _read(self, response: httpx.Response) -> Reply:
         status, get = response.status_code, response.headers.get
@@ -218,8 +251,11 @@ class Endpoint:
             raise StageFailed(
                 f"{self.url} answered {status}, a redirect{aim}, which is not followed: set {self.setting} to its aim"
             )
+        if status == DROPPED:
+            times = f"{tries} times" if tries > 1 else "once"
+            raise StageFailed(f"{self.url} broke off: it closed the connection without a reply, {times}")
         hint = ""
-        if status in (401, 403):
+        if status in KEYLESS:
             hint = (
                 f" (is {self.key_env} set, and right?)" if self.key_env else " (it wants a key: set key_env)"
             )

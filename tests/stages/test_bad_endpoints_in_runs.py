@@ -136,3 +136,25 @@ def test_where_nothing_can_be_replayed_the_reason_is_the_result(server: LocalSer
     code, _, talk = run(command, folder, ENVIRONMENT)
     assert code == 5
     assert "answered 401 (is OPENAI_API_KEY set, and right?)" in talk
+
+
+def test_failures_are_made_up_for_at_the_end(server: LocalServer, folder: Path) -> None:
+    """With --retry-errors a run that met a bad hour ends in the bytes of one that did not."""
+    answering(server, {}, wrong=True)
+    command = "diagnose record queries.jsonl -p pipeline.toml -o traces.jsonl --no-memo"
+    assert run(command, folder, ENVIRONMENT)[0] == 0
+    command = "diagnose run traces.jsonl -p pipeline.toml -o reports/out --no-memo"
+    assert run(command, folder, ENVIRONMENT)[0] == 0
+    expected = {path.name: path.read_bytes() for path in (folder / "reports" / "out").iterdir()}
+    once = iter([True] * 4)
+
+    def take(path: str, headers: dict[str, str], body: Any) -> Reply:
+        server.asked.append((path, headers, body))
+        text = {"choices": [{"message": {"content": "nowhere"}}]}
+        return json_reply({}, 503) if next(once, False) else json_reply(text)
+
+    server.take = take  # type: ignore[method-assign]
+    code, _, talk = run(f"{command} --retry-errors", folder, ENVIRONMENT)
+    assert code == 0, talk
+    assert "stage calls that failed once more" in talk
+    assert {path.name: path.read_bytes() for path in (folder / "reports" / "out").iterdir()} == expected
