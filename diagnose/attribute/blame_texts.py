@@ -46,6 +46,13 @@ BLAME_NUMBERS: dict[str, Entry] = {
         "answer wherever the context holds the evidence",
         see=("loss", "share"),
     ),
+    "game.bounds": number(
+        "The least and the most that a coalition can be worth whose prompt was not run (`run --verdict-only`); "
+        "`worth` then holds the mean over what the game may be. Not there where every prompt was run.",
+        "0 to 1",
+        WORTH,
+        see=("worth",),
+    ),
     "game.runs": field("What the replays of this trace took.", see=("runs.model", "runs.stage")),
     "runs.model": number(
         "Different prompts the model was asked; the same prompt under several coalitions is one call.",
@@ -130,6 +137,14 @@ BLAME_NUMBERS: dict[str, Entry] = {
         WORTH,
         "worth with that stage's repair alone, sound or not − v(∅)",
         see=("sufficiency", "minimal_repairs"),
+    ),
+    "blame.bounds": number(
+        "The least and the most that each share can be. Only there where prompts that cannot change the verdict were "
+        "not run (`run --verdict-only`); `shares` then holds the mean over what the game may be.",
+        "-1 to 1",
+        WORTH,
+        "least and most φ_s over every outcome of the prompts that were not run",
+        see=("shares",),
     ),
     "blame.undecided": field("Why there is no verdict; null where there is one.", see=("reasons",)),
     "blame.undecided.reason": field("Why there is no verdict, in a word.", see=("reasons",)),

@@ -62,10 +62,17 @@ Probe = Annotated[
     bool, typer.Option(help="Run ablations that tell how a convicted model fails (1 to 4 model calls each).")
 ]
 
+VerdictOnly = Annotated[
+    bool,
+    typer.Option(
+        "--verdict-only", help="Leave out prompts that cannot change a verdict; shares come as bounds."
+    ),
+]
+
 TELLING = (
     *("pipeline", "gold", "corpus", "format", "map", "project", "metric", "pass_mark", "alpha", "max_calls"),
-    *("max_calls_per_trace", "fidelity_floor", "passing", "probe", "workarounds", "seed", "strict"),
-    *("redact", "redact_also"),
+    *("max_calls_per_trace", "fidelity_floor", "passing", "probe", "workarounds", "verdict_only", "seed"),
+    *("strict", "redact", "redact_also"),
 )
 """Options on which a report depends: it names them where they were changed."""
 SHOWN = 10
@@ -96,6 +103,7 @@ def run(
             "--workarounds", help="Play the repairs of sound stages, too: what else would have helped."
         ),
     ] = False,
+    verdict_only: VerdictOnly = False,
     baseline: Against = None,
     allow: Allow = None,
     annotate: Annotated[
@@ -153,7 +161,13 @@ def run(
     if baseline is not None:
         check_baseline(baseline)
     settings = flow.Settings(
-        Effort(alpha, max_calls_per_trace, max_calls), fidelity_floor, passing, probe, seed, workarounds
+        Effort(alpha, max_calls_per_trace, max_calls),
+        fidelity_floor,
+        passing,
+        probe,
+        seed,
+        workarounds,
+        verdict_only,
     )
     run_id = _begin(output, log, loaded, scorer, settings, resume, no_memo, quiet)
     if loaded is None:

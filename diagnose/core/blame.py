@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from msgspec import UNSET, UnsetType
+
 from diagnose.core.artifact import Frozen
 from diagnose.core.game import Runs
 from diagnose.core.stage import Role
@@ -54,7 +56,9 @@ class Blame(Frozen, frozen=True, omit_defaults=False):
     joined by `+`: above zero the repairs work only together, below zero either will do. `confidence` is
     the posterior probability of the verdict (1.0 for a deterministic pipeline); `evidence` says in a
     sentence what was seen. `workarounds` holds what the repair of a stage that is to blame for nothing would
-    have won by itself, where that was asked for; it is no part of the shares.
+    have won by itself, where that was asked for; it is no part of the shares. `bounds` is there where
+    prompts that could not change the verdict were not run: the least and the most that each share can be;
+    `shares` then holds the mean over what the game may be.
     """
 
     trace_id: str
@@ -75,6 +79,7 @@ class Blame(Frozen, frozen=True, omit_defaults=False):
     evidence: str | None = None
     tags: dict[str, str] = {}
     workarounds: dict[Role, float] = {}
+    bounds: dict[Role, tuple[float, float]] | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         total = sum(self.shares.values())

@@ -25,13 +25,15 @@ class Game(Frozen, frozen=True):
     """All 2ⁿ worths of one trace, each a number (0 to 1 for one that was replayed).
 
     `worth` holds every coalition exactly once; a game with a hole, a NaN or a foreign coalition
-    cannot be built (ValueError says which).
+    cannot be built (ValueError says which). `bounds` has the least and the most that a coalition can be worth
+    where its prompt was not run (`--verdict-only`); its `worth` is then the mean over what it may be.
     """
 
     trace_id: str
     roles: tuple[Role, ...]
     worth: dict[str, float]
     runs: Runs = Runs()
+    bounds: dict[str, tuple[float, float]] = {}
 
     def __post_init__(self) -> None:
         if len(self.roles) > MAX_ROLES or len(set(self.roles)) != len(self.roles):

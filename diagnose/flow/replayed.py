@@ -23,9 +23,11 @@ from diagnose.flow.around import with_workarounds
 from diagnose.flow.failing import Failing, case_of, evidence_of, facts_of, failing_of
 from diagnose.flow.faithful import checked_fidelity, fragile_of, refuse_unfaithful
 from diagnose.flow.found import Found, Progress, Scored, silent
+from diagnose.flow.lazily import Settled, applies, bounds_note, settled
 from diagnose.flow.logged import WHY, failed, logged_case, scored, unreplayed
 from diagnose.flow.sampled import sampled
 from diagnose.flow.stopped import unless_stopped, unplayed
+from diagnose.replay.fidelity import Compared
 from diagnose.replay.run import Broken, Meter, Runner
 from diagnose.score.label import Library
 from diagnose.score.table import Scorer
@@ -38,7 +40,8 @@ class Settings:
     `fidelity_floor` (0 to 1): below it, as the part of replays in which a stage before the model gives what
     it gave in the log, blame is refused. `passing` right answers are replayed under each repair as well.
     `probe` runs the ablations that tell how a convicted model fails; `workarounds` plays the repairs of sound
-    stages, too, to show what else would have helped.
+    stages, too, to show what else would have helped. `verdict_only` leaves out prompts that cannot change a
+    verdict.
     """
 
     effort: Effort = Effort()
@@ -47,6 +50,12 @@ class Settings:
     probe: bool = True
     seed: int = 0
     workarounds: bool = False
+    verdict_only: bool = False
+
+
+CHECKED_MODELS = 20
+"""Failures on which the model is held against its log where verdicts are all that is wanted: were one answer in ten
+another, one of them would show it with probability 0.88."""
 
 
 def replayed(
@@ -69,18 +78,35 @@ def replayed(
     failures = [failing_of(item, library, scorer) for item in everything if failed(item, scorer)]
     right = [failing_of(item, library, scorer) for item in _sample(everything, scorer, settings)]
     blamable = [one.item.trace for one in failures if one.label]
-    checked = checked_fidelity(blamable or _some(everything, settings.seed), runner)
+    lazy = settings.verdict_only and applies(runner, scorer) is None
+    tested = blamable or _some(everything, settings.seed)
+    checked = checked_fidelity(tested, runner, CHECKED_MODELS if lazy else None)
     if blamable and not runner.stopped:
         refuse_unfaithful(runner.pipeline, checked, settings.fidelity_floor)
     if all(runner.steady(stage) for stage in runner.pipeline.stages):
-        found = _once(everything, failures, right, runner, settings, progress)
+        again = _repeats_log(checked) if lazy else None
+        found = _once(everything, failures, right, runner, settings, progress, again)
     else:
         found = sampled(everything, failures, runner, scorer, settings.effort, settings.probe, progress)
     if settings.workarounds:
         found = unless_stopped(runner, lambda: with_workarounds(found, failures, runner)) or found
+    notes = found.notes
+    if settings.verdict_only and (why := applies(runner, scorer)) is not None:
+        notes = (*notes, f"--verdict-only saves nothing here: {why}")
+    notes = (*notes, *bounds_note(found.blames))
     return replace(
-        found, compared=checked, fragile=fragile_of(everything, library, scorer), partial=runner.stopped
+        found,
+        compared=checked,
+        fragile=fragile_of(everything, library, scorer),
+        notes=notes,
+        partial=runner.stopped,
     )
+
+
+def _repeats_log(checked: Sequence[Compared]) -> bool:
+    """Whether the model was asked again, and always said what it says in the log."""
+    seen = {one.matches["model"] for one in checked if "model" in one.matches}
+    return "same" in seen and "drifted" not in seen and "unstable" not in seen
 
 
 CHECKED = 50
@@ -109,7 +135,7 @@ def _sample(everything: Sequence[Scored], scorer: Scorer, settings: Settings) ->
 @dataclass(frozen=True)
 class _Done:
     blame: Blame
-    trial: Trial | None = None
+    game: Game | None = None
     case: Case | None = None
 
 
@@ -120,10 +146,16 @@ def _once(
     runner: Runner,
     settings: Settings,
     progress: Progress,
+    repeats_log: bool | None = None,
 ) -> Found:
-    done: list[_Done] = []
+    """Each failure in turn; verdicts only where `repeats_log` says what the model was seen to do."""
+    done: list[_Done | Settled] = []
     for one in failures:
-        made = unless_stopped(runner, partial(_diagnosed, one, runner, settings))
+        made: _Done | Settled | None
+        if repeats_log is None:
+            made = unless_stopped(runner, partial(_diagnosed, one, runner, settings))
+        else:
+            made = unless_stopped(runner, partial(settled, one, runner, repeats_log))
         done.append(made or _Done(unplayed(one), case=logged_case(one.item, one.known)))
         progress(len(done), len(failures) + len(right))
     broken: list[Game] = []
@@ -132,11 +164,10 @@ def _once(
             trial = unless_stopped(runner, partial(_tried, one, runner))
             broken += [trial.game] if trial is not None and trial.game is not None else []
         progress(len(done) + len(broken), len(failures) + len(right))
-    trials = [d.trial for d in done if d.trial is not None]
     return Found(
         everything,
         tuple(d.blame for d in done),
-        games=(*(t.game for t in trials if t.game is not None), *broken),
+        games=(*(d.game for d in done if d.game is not None), *broken),
         cases=tuple(d.case for d in done if d.case is not None),
         executed=dict(runner.executed),
     )
@@ -157,12 +188,12 @@ def _diagnosed(one: Failing, runner: Runner, settings: Settings) -> _Done:
     facts = facts_of(one, trial.unchanged, trial.fair, scene, trial.fair_score, passed, trial.runs)
     if trial.game is None:
         blame = without_game(one.item.trace.trace_id, not_replayable(trial.failure), facts)
-        return _Done(blame, trial, logged_case(one.item, one.label))
+        return _Done(blame, case=logged_case(one.item, one.label))
     blame = blamed(trial.game, one.scorer.pass_mark, facts)
     if settings.probe and blame.verdict == "model" and blame.mode in PROBED and trial.plan is not None:
         blame = probed_blame(blame, runner, trial.plan, settings.seed)
     case = case_of(one, blame, trial.game.roles, lambda mask: replay_of(trial, mask, evidence_of(one)))
-    return _Done(blame, trial, case)
+    return _Done(blame, trial.game, case)
 
 
 def probed_blame(blame: Blame, runner: Runner, plan: Plan, seed: int) -> Blame:

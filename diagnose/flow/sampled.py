@@ -107,7 +107,7 @@ def _prepared(one: Failing, runner: Runner, scorer: Scorer) -> _Trial:
     try:
         plan_of, n_plans = _planner(one, runner, trial.meter)
         plan = plan_of(0)
-        logged = one.item.score if _same_prompt(one, plan) else None
+        logged = one.item.score if same_prompt(one, plan) else None
         cells = cells_of(runner, plan_of, n_plans, one.pass_or_worth, trial.meter, logged)
     except Broken as broken:
         trial.broken = broken
@@ -141,7 +141,7 @@ def _planner(one: Failing, runner: Runner, meter: Meter) -> tuple[Callable[[int]
     return plan_of, 1 if steady else FIRST_PLANS
 
 
-def _same_prompt(one: Failing, plan: Plan) -> bool:
+def same_prompt(one: Failing, plan: Plan) -> bool:
     """Whether the logged answer was given to the prompt that the unchanged replay comes to."""
     logged, again = one.item.trace.output("packer"), plan.variants[0].given.context
     return logged is not None and again is not None and same(logged, again)
@@ -208,14 +208,14 @@ def _concluded(trial: _Trial, effort: Effort, scorer: Scorer) -> tuple[Blame, Ga
     facts = facts_of(
         one,
         cells.endings.get(0) or cells.plan.variants[0].state,
-        _fair(cells, scorer),
+        fair_of(cells, scorer),
         cells.plan.scene,
         float(leaning.worth[(1 << len(roles)) - 1 & ~(1 << roles.index("model"))]),
         _gone(way),
         trial.meter.runs,
     )
     blame = _settled(blamed(game, scorer.pass_mark, facts), way, effort)
-    case = case_of(one, blame, roles, lambda mask: _replay(one, cells, game, mask))
+    case = case_of(one, blame, roles, lambda mask: replay_shown(one, cells, game, mask))
     return blame, game, case
 
 
@@ -262,7 +262,7 @@ def _flickers(cells: Cells) -> bool:
     return bool(cells.passes[unit] >= HALF and cells.fails[unit] >= HALF)
 
 
-def _fair(cells: Cells, scorer: Scorer) -> dict[Role, Fair]:
+def fair_of(cells: Cells, scorer: Scorer) -> dict[Role, Fair]:
     """How every stage did on its fair input; the model by a telling answer to the fair context."""
     fair = dict(cells.plan.fair)
     state = cells.endings.get(cells.everything)
@@ -275,7 +275,7 @@ def _fair(cells: Cells, scorer: Scorer) -> dict[Role, Fair]:
     return fair
 
 
-def _replay(one: Failing, cells: Cells, game: Game, mask: int) -> Replay | None:
+def replay_shown(one: Failing, cells: Cells, game: Game, mask: int) -> Replay | None:
     """A telling replay of a coalition; one with the model shows the reference answer."""
     roles = cells.plan.roles
     model = 1 << roles.index("model")

@@ -154,6 +154,10 @@ METRICS: dict[str, Metric] = {
 }
 
 
+RIGHT_OR_WRONG = frozenset({"exact", "contains", "numeric"})
+"""The metrics that give 0 or 1 and nothing between."""
+
+
 def metric(name: str) -> Metric:
     """The metric of this name, or a UsageError; retrieval measures may have any cutoff (`nDCG@3`)."""
     if name in METRICS:
