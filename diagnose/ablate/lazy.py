@@ -6,10 +6,12 @@ need not run, and a share lies between the least and the most that a completion 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
-from diagnose.ablate.cells import Cells, Floats, Judge
+from diagnose.ablate.cells import Cells, Floats
 from diagnose.replay.run import Runner
 
 MOST_OPEN = 8
@@ -18,7 +20,7 @@ LIKELY = {"unsupported": 0.1, "unrepaired": 0.1, "supported": 0.8, "fair": 0.9}
 """How probable a right answer is taken to be, by kind of prompt: it sets the order of the runs, never a verdict."""
 
 
-def decided(cells: Cells, runner: Runner, judge: Judge) -> Floats:
+def decided(cells: Cells, runner: Runner, judge: Callable[[Floats], NDArray[np.int64]]) -> Floats:
     """Run prompts of a game until its verdict is certain; the games [m, 2ⁿ] that it may still be.
 
     Every answer must be right or wrong (worth 1 or 0), and the pipeline without a verifier, so that units are
@@ -33,7 +35,7 @@ def decided(cells: Cells, runner: Runner, judge: Judge) -> Floats:
             cells.run(runner, _open(cells)[0])
             continue
         games = cells.worths(rates)
-        codes = judge(games, 0.0)
+        codes = judge(games)
         if (codes == codes[0]).all():
             return games
         cells.run(runner, _telling(cells, rates, codes))

@@ -56,7 +56,17 @@ def without_game(trace_id: str, undecided: Undecided, facts: Facts) -> Blame:
 
 def blamed(game: Game, pass_mark: float, facts: Facts) -> Blame:
     """The blame of a trace with a game: exact shares, what would repair it, and the verdict."""
-    parts = shapley.divide(game)
+    return blamed_all([game], pass_mark, [facts])[0]
+
+
+def blamed_all(games: Sequence[Game], pass_mark: float, facts: Sequence[Facts]) -> list[Blame]:
+    """The blame of many traces, in their order: their games are divided together."""
+    parts = shapley.divide_all(games)
+    repairs = remedy.minimal_repairs_all(games, pass_mark)
+    return [_blamed(*one) for one in zip(games, parts, repairs, facts, strict=True)]
+
+
+def _blamed(game: Game, parts: shapley.Division, repairs: remedy.RepairSets, facts: Facts) -> Blame:
     reason = _undecided(parts.loss, facts)
     verdict: Verdict = facts.finding or ("undecided" if reason else convicted(parts.shares, facts.funnel))
     return Blame(
@@ -67,7 +77,7 @@ def blamed(game: Game, pass_mark: float, facts: Facts) -> Blame:
         shares=parts.shares,
         loss=parts.loss,
         residual=parts.residual,
-        minimal_repairs=remedy.minimal_repairs(game, pass_mark),
+        minimal_repairs=repairs,
         necessity=parts.necessity,
         sufficiency=parts.sufficiency,
         interactions=parts.interactions,

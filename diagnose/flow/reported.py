@@ -11,7 +11,7 @@ from diagnose.attribute.headline import nothing_judged
 from diagnose.attribute.label_first import label_first
 from diagnose.attribute.summarise import summarise
 from diagnose.attribute.topics import TAG, find_topics
-from diagnose.attribute.verdict import Facts, blamed
+from diagnose.attribute.verdict import Facts, blamed_all
 from diagnose.core.game import Game
 from diagnose.core.pipeline import Pipeline
 from diagnose.core.report import PassingCheck, Report, ToLabel
@@ -28,8 +28,8 @@ from diagnose.stages.recorded import weakened
 def divided(games: Sequence[Game], pass_mark: float) -> Found:
     """Blame from games alone: those whose worth with nothing repaired is below the pass mark fail."""
     failing = [game for game in games if game.worth[""] < pass_mark]
-    blames = tuple(blamed(game, pass_mark, Facts(runs=game.runs)) for game in failing)
-    return Found((), blames, games=tuple(games))
+    blames = blamed_all(failing, pass_mark, [Facts(runs=game.runs) for game in failing])
+    return Found((), tuple(blames), games=tuple(games))
 
 
 def reported(
