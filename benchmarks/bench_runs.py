@@ -127,7 +127,8 @@ def main() -> None:
         )
     )
     same = sum(a.verdict == b.verdict for a, b in zip(exact.blames, lazy.blames, strict=True))
-    note = f"{same} of {n} verdicts alike, {lazy.executed['model'] / n:.2f} runs a failure, the fidelity check's among them"
+    each = f"{lazy.executed['model'] / n:.2f} runs a failure, the fidelity check's among them"
+    note = f"{same} of {n} verdicts alike, {each}"
     tell(Figure("model runs, --verdict-only", "exact shares", lazy.executed["model"] / runs, 0.7, "<=", note))
 
 

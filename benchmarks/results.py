@@ -66,7 +66,14 @@ def machine() -> str:
         if "model name" in line
     ]
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
-    return f"{os.cpu_count()} × {names[0] if names else platform.machine()}, {memory:.0f} GB, Python {platform.python_version()}"
+    processor = names[0] if names else platform.machine()
+    return f"{os.cpu_count()} × {processor}, {memory:.0f} GB, Python {platform.python_version()}"
+
+
+def commit() -> str:
+    """The commit that was measured."""
+    asked = ["git", "rev-parse", "--short", "HEAD"]
+    return subprocess.run(asked, check=True, capture_output=True, text=True).stdout.strip()  # noqa: S603
 
 
 def main() -> None:
@@ -83,7 +90,7 @@ def main() -> None:
         "",
         f"`make bench` · {machine()} · "
         + ", ".join(f"{name} {version(name)}" for name in PACKAGES)
-        + f" · commit {subprocess.run(['git', 'rev-parse', '--short', 'HEAD'], check=True, capture_output=True, text=True).stdout.strip()}",  # noqa: S607
+        + f" · commit {commit()}",
         "",
         "Every value is a ratio against something measured in the same run, or says its unit. Load is the machine's "
         "load average over a minute when the row was measured: above the number of its CPUs, wall times are too long.",
