@@ -268,9 +268,11 @@ def _refuse_failed_stages(found: Found, strict: bool, quiet: bool) -> None:
 
 def _refuse_silence(report: Report) -> None:
     """A run whose every failure stays undecided for want of calls has decided nothing: that is its own exit
-    code."""
+    code. What is the scorer's, the corpus's or the label's is told without a call."""
     wanting = sum(report.undecided.reasons.get(reason, 0) for reason in ("noise", "budget"))
-    if wanting == report.n_failures:
+    findings = report.findings
+    others = len(findings.scorer) + len(findings.corpus) + len(findings.label)
+    if wanting and wanting + others == report.n_failures:
         needed = report.undecided.calls_needed
         told = (
             f"some {needed} more model calls should settle it"
@@ -278,7 +280,8 @@ def _refuse_silence(report: Report) -> None:
             else "more calls will hardly settle it"
         )
         raise Inconclusive(
-            f"every one of {wanting} failures stays undecided: {told} (--max-calls, --max-calls-per-trace)"
+            f"every one of {wanting} failures that a stage may be to blame for stays undecided: {told} "
+            "(--max-calls, --max-calls-per-trace)"
         )
 
 

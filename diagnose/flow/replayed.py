@@ -19,6 +19,7 @@ from diagnose.core.game import Game, Runs
 from diagnose.core.replay import Case
 from diagnose.core.stage import Failure
 from diagnose.core.trace import Trace
+from diagnose.errors import UsageError
 from diagnose.flow.around import with_workarounds
 from diagnose.flow.failing import Failing, case_of, evidence_of, facts_of, failing_of
 from diagnose.flow.faithful import checked_fidelity, fragile_of, refuse_unfaithful
@@ -71,7 +72,7 @@ def replayed(
     (`Unfaithful`). Where there is no failure to blame anybody for, that is done with a sample of the log, and what
     drifted is in the report. Then each prompt is run once where every stage is deterministic, by its own word and by
     the A/A test of that first replay; else prompts are repeated until the verdicts are settled or the calls
-    are spent.
+    are spent, and `passing` is refused (`UsageError`).
     """
     everything = tuple(scored(trace, scorer) for trace in traces)
     library = Library(runner.pipeline.corpus)
@@ -87,6 +88,12 @@ def replayed(
         again = _repeats_log(checked) if lazy else None
         found = _once(everything, failures, right, runner, settings, progress, again)
     else:
+        if settings.passing:
+            raise UsageError(
+                f"--passing {settings.passing}: a repair that breaks a right answer is told from chance only where "
+                "every stage is deterministic, and here "
+                f"{_unsteady(runner)} is not. Leave --passing out, or make it deterministic (temperature = 0.0)"
+            )
         found = sampled(everything, failures, runner, scorer, settings.effort, settings.probe, progress)
     if settings.workarounds:
         found = unless_stopped(runner, lambda: with_workarounds(found, failures, runner)) or found
@@ -119,6 +126,10 @@ def _some(everything: Sequence[Scored], seed: int) -> list[Trace]:
     if len(traces) <= CHECKED:
         return traces
     return [traces[i] for i in sorted(random.Random(seed).sample(range(len(traces)), CHECKED))]
+
+
+def _unsteady(runner: Runner) -> str:
+    return " and ".join(f"the {s.role}" for s in runner.pipeline.stages if not runner.steady(s))
 
 
 def _sample(everything: Sequence[Scored], scorer: Scorer, settings: Settings) -> list[Scored]:

@@ -11,6 +11,7 @@ from typing import Any, get_args, get_type_hints
 import msgspec
 import pytest
 
+from diagnose.ablate.probe import probed
 from diagnose.attribute import modes
 from diagnose.attribute.mode_texts import MODES
 from diagnose.attribute.number_texts import FINDING_TEXTS, LEVELS, NUMBERS, PLACES, REASONS
@@ -21,6 +22,7 @@ from diagnose.core.blame import Blame, Finding, Level, Reason
 from diagnose.core.game import Game
 from diagnose.core.report import Report
 from diagnose.core.stage import ROLES
+from diagnose.flow import sampled
 from diagnose.repairs import packer
 from tests.conftest import ROOT
 
@@ -53,6 +55,21 @@ def test_every_mode_a_detector_names_is_explained() -> None:
     named |= {("packer", mode) for mode in returned(packer.faults) & set(DESIGNED["packer"].split())}
     assert len(named) > 15
     assert {mode for mode in named if mode not in MODES} == set()
+
+
+def test_every_mode_of_the_table_is_named_by_something_that_looks() -> None:
+    """Detectors, the ablations of a convicted model, and repeats; a page about a mode that nobody finds is a lie."""
+    named = {(role, mode) for role, detector in modes.DETECTORS.items() for mode in returned(detector)}
+    named |= {("packer", mode) for mode in returned(packer.faults)}
+    named |= {("model", mode) for mode in returned(probed)}
+    assert "unstable" in {
+        node.value for node in ast.walk(source_of(sampled)) if isinstance(node, ast.Constant)
+    }
+    assert set(MODES) - {("model", "unstable")} <= named
+
+
+def source_of(module: Any) -> ast.Module:
+    return ast.parse(inspect.getsource(module))
 
 
 def returned(function: Any) -> set[str]:

@@ -179,7 +179,23 @@ def guess(query, context, seed):
     noisy: dict[Role, str] = {"ranker": table("rank_worst_first"), "model": 'use = "own:guess"'}
     log = logged(tmp_path / "desk", noisy, code, most=4)
     _, done = run(log, "--max-calls", 1, "--alpha", 0.0001)
-    refused(done, 6, "stays undecided", "--max-calls")
+    refused(done, 6, "every one of 4 failures", "more model calls should settle it", "--max-calls")
+    corpus = log.parent / "corpus.jsonl"
+    kept = [line for line in corpus.read_text().splitlines() if '"pay01"' not in line]
+    corpus.write_text("\n".join(kept) + "\n")
+    out, done = run(log, "--max-calls", 1, "--alpha", 0.0001, "--fidelity-floor", 0)
+    refused(done, 6, "every one of 3 failures", "stays undecided", "--max-calls")
+    assert report_in(out)["findings"]["corpus"] == ["q01"], "what needs no call is told all the same"
+
+
+def test_right_answers_cannot_be_replayed_where_chance_may_break_them(tmp_path: Path) -> None:
+    code = """
+def guess(query, context, seed):
+    return read(query, context) if seed % 3 else "Who knows?"
+"""
+    noisy: dict[Role, str] = {"ranker": table("rank_worst_first"), "model": 'use = "own:guess"'}
+    _, done = run(logged(tmp_path / "desk", noisy, code, most=4), "--passing", 2)
+    refused(done, 2, "--passing 2", "the model is not")
 
 
 def test_a_replay_draws_other_seeds_than_the_log() -> None:

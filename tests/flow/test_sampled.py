@@ -9,6 +9,7 @@ import pytest
 from diagnose.core.artifact import Answer, Output
 from diagnose.core.pipeline import Pipeline
 from diagnose.core.stage import Given, Stage
+from diagnose.errors import UsageError
 from diagnose.flow import Settings
 from diagnose.stages.faults import FAULTS, Around, faulty
 from tests.planted.desk import desk, diagnosed, gold_of, log_of, with_faults
@@ -41,6 +42,12 @@ def test_a_model_that_ignores_its_seed_is_named(healthy: Pipeline) -> None:
     pipeline = with_model(healthy, run=deaf, deterministic=False, seeded=True, fingerprint="deaf")
     found = diagnosed(pipeline, log_of(pipeline)[:3])
     assert any("different answers under one seed" in note for note in found.notes)
+
+
+def test_right_answers_are_not_replayed_where_chance_may_break_them(healthy: Pipeline) -> None:
+    flaky = noisy(with_faults(healthy, FAULTS["inverted"]), 0.2)
+    with pytest.raises(UsageError, match=r"--passing 3: .* the model is not"):
+        diagnosed(flaky, log_of(flaky), Settings(passing=3))
 
 
 def test_a_model_that_heeds_it_is_not(healthy: Pipeline) -> None:
