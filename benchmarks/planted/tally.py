@@ -113,7 +113,7 @@ def _any_single(noise: float) -> Which:
 
 
 def _pair(c: Case) -> bool:
-    return c.kind == "pairs" and not c.read_through
+    return c.kind == "pairs" and not c.read_through and c.why != "inert"
 
 
 BARS = (
@@ -138,6 +138,10 @@ APART = (
     Bar(
         "pairs whose evidence reached the model with the other fault",
         lambda c: c.kind == "pairs" and c.read_through,
+    ),
+    Bar(
+        "pairs of which one fault breaks no contract once the stages before it are repaired",
+        lambda c: c.kind == "pairs" and not c.read_through and c.why == "inert",
     ),
     Bar("pairs, those too", lambda c: c.kind == "pairs", 0.95, 0.02, 3.5),
     Bar(

@@ -15,7 +15,7 @@ from diagnose.core.pipeline import Pipeline
 from diagnose.core.stage import Role, in_order
 from diagnose.core.trace import Trace
 from diagnose.core.trust import Trust
-from diagnose.flow.apart import reads_through, unsound
+from diagnose.flow.apart import inert, reads_through, unsound
 from diagnose.flow.found import Found
 from diagnose.flow.trust import Bench, combinations_of, trusted
 from diagnose.replay.memo import Memo
@@ -47,7 +47,8 @@ class Case:
     minimal repair set. `in_prompt` says that the fault left all gold passages among the packed ones. `said`
     is what the baselines say. `read_through` marks a pair in which the evidence reached the model with the other
     fault: its repair is the answer there, whatever else is broken. `why` is told of wrong and missing verdicts
-    alone: `inert` where the fault broke no contract on this trace, `unsound before` where the stage convicted
+    alone: `inert` where the fault (of a pair: one of them, with every stage before it repaired) broke no contract on
+    this trace, `unsound before` where the stage convicted
     (of a pair: one whose repair alone is enough) broke its contract without the fault, too, `alone` where the repair
     of one stage of a planted pair is enough, else None. `reason` is that of an undecided verdict.
     """
@@ -169,7 +170,7 @@ class Planter:
         if case.right or not faults:
             return case
         if len(roles) == 2:
-            return replace(case, why=self._why_of_pair(blame, trace))
+            return replace(case, why=self._why_of_pair(case, blame, trace, planted))
         return replace(case, why=self._why(case, trace, planted))
 
     def _all_packed(self, trace: Trace) -> bool:
@@ -194,7 +195,10 @@ class Planter:
             return "unsound before"
         return None
 
-    def _why_of_pair(self, blame: Blame, trace: Trace) -> str | None:
+    def _why_of_pair(self, case: Case, blame: Blame, trace: Trace, planted: Pipeline) -> str | None:
+        before = planted.roles[: planted.roles.index("model")]
+        if inert(case.roles, self._unsound(Runner(planted, Memo(), self.seed), trace), before):
+            return "inert"
         alone = {repair[0] for repair in blame.minimal_repairs if len(repair) == 1}
         if not alone:
             return None

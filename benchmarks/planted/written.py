@@ -172,8 +172,8 @@ APART_TEXT = (
     "and with the rest. Where a pair's other fault left the evidence in the context of a faulty model, the repair of\n"
     "the model (the reference answer wherever its context holds the evidence) is enough by itself, by definition: no\n"
     "minimal repair set holds both. And a fault may change what a stage gives without breaking what the stage owes\n"
-    "(a ranker that does nothing and had the gold first): then the stage is sound, and the model, wrong on a fair\n"
-    "context, is convicted."
+    "(a ranker that does nothing and had the gold first): then the stage is sound. Of a single fault the model, wrong\n"
+    "on a fair context, is then convicted; of a pair the other stage's repair is enough."
 )
 METHODS_TEXT = (
     "Right / wrong in per cent of all failures, those counted apart above too; what is neither is no verdict. For\n"
