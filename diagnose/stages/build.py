@@ -135,7 +135,10 @@ def reserved(table: Table, key: str, kind: type[T], where: str) -> T | None:
     there."""
     value = table.get(key)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
+        try:
+            value = float(value)
+        except OverflowError:
+            raise UsageError(f"{where} {key}: expected {KINDS[kind]}, found one of too many digits") from None
     if value is None or (isinstance(value, kind) and value != ""):
         return value
     raise UsageError(f"{where} {key}: expected {KINDS[kind]}, found {shown(value)}")

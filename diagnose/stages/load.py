@@ -76,7 +76,7 @@ def _document(path: Path) -> Table:
         raise UsageError(
             f"{path.name}: expected a pipeline file, found none to read: {one_line(exc)}"
         ) from exc
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as exc:
         raise BadInput(f"{path.name}: expected TOML: {one_line(exc)}") from exc
     _only(document, TABLES, path.name)
     return document
