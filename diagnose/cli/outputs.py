@@ -61,6 +61,10 @@ def write_folder(
 
     ready_folder(folder)
     (folder / REPORT).unlink(missing_ok=True)
+    for name in (GAMES, BLAME, REPLAYS, OUTCOMES):
+        # A log's own link is followed; one that lies in a report folder leads nobody out of it.
+        if (folder / name).is_symlink():
+            (folder / name).unlink()
     write_jsonl(folder / GAMES, found.games)
     write_jsonl(folder / BLAME, found.blames)
     write_jsonl(folder / REPLAYS, found.cases)

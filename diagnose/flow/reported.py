@@ -17,6 +17,7 @@ from diagnose.core.pipeline import Pipeline
 from diagnose.core.report import PassingCheck, Report, ToLabel
 from diagnose.core.stage import ROLES
 from diagnose.core.trace import Trace
+from diagnose.flow.addressing import addressing
 from diagnose.flow.found import Found
 from diagnose.flow.retrieval import retrieval_of
 from diagnose.replay.fidelity import fidelity_of
@@ -84,6 +85,7 @@ def reported(
         notes=(
             *_interrupted(found),
             *notes,
+            *addressing(pipeline, traces),
             *(weakened(pipeline, traces) if pipeline else ()),
             *found.notes,
             *summary.notes,

@@ -9,6 +9,7 @@ import msgspec
 
 from diagnose.core.artifact import Passage
 from diagnose.core.stage import Stage
+from diagnose.stages.addressed import fenced
 from diagnose.stages.asking import asked
 from diagnose.stages.bm25 import AtLeastOne, Fraction
 from diagnose.stages.sentences import sentences_of
@@ -76,7 +77,9 @@ class LlmSummary:
     def _summarised(self, query: str, passage: Passage, seed: int | None) -> Passage:
         if len(words(passage.text)) < self.min_words:
             return passage
-        said = asked(self.model_stage, fill(self.prompt, {"query": query}), passage.text, seed)
+        said = asked(
+            self.model_stage, fill(self.prompt, {"query": fenced(query)}), fenced(passage.text), seed
+        )
         if not said or len(said) >= len(passage.text):
             return passage
         return msgspec.structs.replace(passage, text=said)

@@ -10,6 +10,7 @@ from diagnose.core.artifact import Answer, Context, Decision
 from diagnose.core.pipeline import ABSTENTION
 from diagnose.core.stage import Stage
 from diagnose.errors import StageFailed, quoted
+from diagnose.stages.addressed import fenced
 from diagnose.stages.asking import asked
 from diagnose.stages.bm25 import Fraction
 from diagnose.stages.extract import stemmed
@@ -86,8 +87,8 @@ class Judge:
     def __call__(
         self, query: str, context: Context | None, answer: Answer, seed: int | None = None
     ) -> Decision:
-        question = fill(self.prompt, {"query": query, "answer": answer.text})
-        said = asked(self.model_stage, question, context.text if context is not None else "", seed)
+        question = fill(self.prompt, {"query": fenced(query), "answer": fenced(answer.text)})
+        said = asked(self.model_stage, question, fenced(context.text) if context is not None else "", seed)
         verdict = verdict_in(said)
         if verdict is None and self.unclear == "fail":
             raise StageFailed(f"the judge said neither yes nor no: {quoted(said)}")

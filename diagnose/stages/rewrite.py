@@ -9,6 +9,7 @@ from typing import Literal
 
 from diagnose.core.artifact import Query, Turn
 from diagnose.core.stage import Stage
+from diagnose.stages.addressed import fenced
 from diagnose.stages.asking import asked
 from diagnose.stages.bm25 import AtLeastOne
 from diagnose.stages.template import check_places, fill
@@ -84,11 +85,11 @@ class LlmRewrite:
         history = _window(conversation.history, self.turns, "all")
         if not history:
             return conversation.text
-        lines = [f"{turn.role}: {turn.content}" for turn in history]
+        lines = [f"{turn.role}: {fenced(turn.content)}" for turn in history]
         said = asked(
             self.model_stage,
-            fill(self.prompt, {"query": conversation.text}),
-            "\n".join((*lines, f"user: {conversation.text}")),
+            fill(self.prompt, {"query": fenced(conversation.text)}),
+            "\n".join((*lines, f"user: {fenced(conversation.text)}")),
             seed,
         )
         return _query_in(said) or conversation.text
