@@ -13,7 +13,7 @@ from diagnose.attribute.modes import INVERTED, SAME_TEXT_FLOOD, abstains, correl
 from diagnose.core.artifact import Answer, Context, Output, Passage, Passages
 from diagnose.core.stage import Role
 from diagnose.core.trace import Step, Trace
-from diagnose.repairs.layout import blocks_of
+from diagnose.repairs.layout import blocks_of, may_stand_cut
 
 Before = tuple[Passage, ...]
 Detector = Callable[[Before, Output, str], str | None]
@@ -64,6 +64,8 @@ def _order(before: Before, output: Output, abstention: str) -> str | None:
 def _truncated(before: Before, output: Output, abstention: str) -> str | None:
     """A context in which a passage of the packer's input stands cut."""
     if not isinstance(output, Context) or not before or not output.text:
+        return None
+    if not may_stand_cut(before, output.text):
         return None
     return "truncated" if any(not block.whole for block in blocks_of(before, output.text)) else None
 

@@ -1,0 +1,105 @@
+"""A large log with nothing to replay: `diagnose run` without a pipeline against `json.loads` of the same file.
+
+CPU time of both, so that other work on the machine does not count; peaks are of processes of their own.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+from figures import Alone, Figure, alone, tell
+
+WORDS = [f"{a}{b}" for a in ("ka", "lo", "mi", "ren", "sto", "vu") for b in ("ba", "del", "fo", "gra", "tin")]
+SIZES = (2_000, 20_000)
+LARGE = 200_000
+PASSAGES, LENGTH = 10, 60
+
+
+def make(path: Path, n: int) -> None:
+    """A log of `n` traces; in one of five the evidence is lost, a third of the answers is wrong."""
+    rng = random.Random(0)
+    texts = [" ".join(rng.choices(WORDS, k=LENGTH)) for _ in range(5_000)]
+    with path.open("w") as file:
+        for i in range(n):
+            picked = rng.sample(range(len(texts)), PASSAGES)
+            gold = picked[rng.randrange(PASSAGES)] if rng.random() < 0.8 else 5_000
+            answer = f"{WORDS[i % 30]} {i}"
+            said = answer if rng.random() < 0.67 else "something else"
+            passages = [
+                {"id": f"p{p}", "text": texts[p], "score": 1.0 / (j + 1)} for j, p in enumerate(picked)
+            ]
+            context = {
+                "text": "\n\n".join(texts[p] for p in picked[:4]),
+                "passages": [{"id": f"p{p}"} for p in picked[:4]],
+            }
+            trace = {
+                "trace_id": f"t{i}",
+                "query": {"text": f"What of {' '.join(rng.choices(WORDS, k=6))}?"},
+                "gold": {"answers": [answer], "passages": [{"id": f"p{gold}"}]},
+                "steps": [
+                    {"role": "retriever", "output": {"passages": passages}},
+                    {"role": "packer", "output": context},
+                    {"role": "model", "output": {"text": f"It is {said}."}},
+                ],
+                "tags": {"tenant": f"t{i % 7}"},
+            }
+            file.write(json.dumps(trace) + "\n")
+
+
+def loads(path: str) -> None:
+    """What the file takes anybody who only reads it."""
+    with open(path, encoding="utf-8") as file:  # noqa: PTH123  as plain as it goes
+        for line in file:
+            json.loads(line)
+
+
+def run(path: Path, folder: Path) -> Alone:
+    """The report without a replay."""
+    program = str(Path(sys.executable).with_name("diagnose"))
+    return alone([program, "run", str(path), "-q", "-o", str(folder / "report")])
+
+
+def main() -> None:
+    """20,000 traces, and with `large` ten times as many."""
+    with tempfile.TemporaryDirectory() as name:
+        folder, took, plain = Path(name), {}, {}
+        for n in (*SIZES, *([LARGE] if "large" in sys.argv else [])):
+            path = folder / "traces.jsonl"
+            make(path, n)
+            plain[n] = alone([sys.executable, __file__, "loads", str(path)])
+            took[n] = run(path, folder)
+    small, n = SIZES
+    note = f"{took[n].cpu_s:.1f} s of CPU, json.loads {plain[n].cpu_s:.1f}"
+    tell(
+        Figure(
+            f"{n:,} traces, no replay: time",
+            "json.loads of the same file",
+            took[n].cpu_s / plain[n].cpu_s,
+            6.0,
+            "<=",
+            note,
+        )
+    )
+    tell(Figure(f"{n:,} traces, no replay: peak MB", "–", took[n].peak_mb, 500.0, "<="))
+    time = math.log(took[n].cpu_s / took[small].cpu_s, n / small)
+    memory = math.log(took[n].peak_mb / took[small].peak_mb, n / small)
+    tell(
+        Figure(
+            "growth with traces, no replay: exponent of time", f"{small:,} to {n:,} traces", time, 1.05, "<="
+        )
+    )
+    tell(Figure("growth with traces, no replay: exponent of memory", f"{small:,} to {n:,} traces", memory))
+    value, note = (
+        (took[LARGE].peak_mb / took[n].peak_mb, "") if LARGE in took else (None, "bench_large.py large")
+    )
+    tell(Figure(f"{LARGE:,} traces, no replay: peak", f"peak of {n:,}", value, 1.2, "<=", note))
+
+
+if __name__ == "__main__":
+    loads(sys.argv[2]) if sys.argv[1:2] == ["loads"] else main()
