@@ -292,6 +292,7 @@ _PROVENANCE: dict[str, Entry] = {
 
 _N = "0 or more"
 _LOG: dict[str, Entry] = {
+    "report.partial": field("Whether the run was interrupted: what was not played has no verdict."),
     "report.same_outcome": number(
         "The part of the replayed failures that fail again with nothing changed; null where none was replayed.",
         "0 to 1",

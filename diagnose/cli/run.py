@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from diagnose.core.report import Report
     from diagnose.core.trace import Trace
     from diagnose.flow import Found, Settings
+    from diagnose.replay.run import Runner
     from diagnose.score.table import Scorer
 
 
@@ -173,14 +174,8 @@ def run(
     if loaded is None:
         found = flow.observed(log, scorer)
     else:
-        with (
-            runner_of(loaded, seed, no_memo, quiet, run_id=run_id) as runner,
-            progress("replaying", quiet) as tick,
-        ):
-            found = flow.replayed(log, runner, scorer, settings, tick)
-            if retry_errors and not runner.stopped and (n := runner.forget_failures()):
-                say(f"making {n} stage calls that failed once more", quiet)
-                found = flow.replayed(log, runner, scorer, settings, tick)
+        with runner_of(loaded, seed, no_memo, quiet, run_id=run_id) as runner:
+            found = _replayed(log, runner, scorer, settings, retry_errors, quiet)
     found = replace(found, notes=(*notes, *found.notes))
     report = flow.reported(found, loaded, scorer, seed, command=command, problems=problems)
     if redactor is None:
@@ -197,13 +192,32 @@ def run(
         raise Interrupted(
             f"interrupted: {output} holds a partial report; the same command with --resume finishes it"
         )
+    _write_back(annotate, found, quiet)
+    _refuse_failed_stages(found, strict, quiet)
+    if loaded is not None and found.blames and not report.ranking:
+        _refuse_silence(report)
+
+
+def _replayed(
+    log: Sequence[Trace], runner: Runner, scorer: Scorer, settings: Settings, again: bool, quiet: bool
+) -> Found:
+    """The replays; with `again`, stage calls that failed are made once more."""
+    from diagnose import flow
+
+    with progress("replaying", quiet) as tick:
+        found = flow.replayed(log, runner, scorer, settings, tick)
+        if again and not runner.stopped and (n := runner.forget_failures()):
+            say(f"making {n} stage calls that failed once more", quiet)
+            found = flow.replayed(log, runner, scorer, settings, tick)
+    return found
+
+
+def _write_back(annotate: str | None, found: Found, quiet: bool) -> None:
+    """The verdicts as annotations, where that was asked for."""
     if annotate is not None:
         from diagnose.traces.annotate import annotate as written
 
         tell(written(annotate, found.blames), quiet)
-    _refuse_failed_stages(found, strict, quiet)
-    if loaded is not None and found.blames and not report.ranking:
-        _refuse_silence(report)
 
 
 def _begin(
