@@ -161,15 +161,8 @@ def run(
     ready_folder(output)
     if baseline is not None:
         check_baseline(baseline)
-    settings = flow.Settings(
-        Effort(alpha, max_calls_per_trace, max_calls),
-        fidelity_floor,
-        passing,
-        probe,
-        seed,
-        workarounds,
-        verdict_only,
-    )
+    effort = Effort(alpha, max_calls_per_trace, max_calls)
+    settings = flow.Settings(effort, fidelity_floor, passing, probe, seed, workarounds, verdict_only)
     run_id = _begin(output, log, loaded, scorer, settings, resume, no_memo, quiet)
     if loaded is None:
         found = flow.observed(log, scorer)
