@@ -77,6 +77,11 @@ class Bar:
     runs: float | None = None
     on_model: bool = False
 
+    @property
+    def promises(self) -> bool:
+        """Whether there is a limit to hold it against."""
+        return any(limit is not None for limit in (self.right, self.wrong, self.runs))
+
 
 @dataclass(frozen=True)
 class Held:

@@ -232,7 +232,7 @@ def _bar_table(rows: Sequence[Held]) -> list[str]:
             _percent(count.part(count.undecided)),
             _plain(count.runs_each),
             "–" if bar.runs is None else f"≤ {bar.runs:g}",
-            "–" if not count.n else "**missed**" if row.misses else "held",
+            "–" if not count.n or not row.bar.promises else "**missed**" if row.misses else "held",
         ]
         lines.append(f"| {bar.name} | {count.n} | {' | '.join(told)} |")
     return lines
