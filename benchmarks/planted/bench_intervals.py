@@ -219,10 +219,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 MISSED_WHY = (
-    "Under noise a trace's share is an expectation, and all traces of a log share what is believed of the pipeline's own\n"
-    "pass rate; the bootstrap resamples traces and does not see that this belief may be off for the whole log. It matters\n"
-    "most for the model, whose share is one minus that rate, and for faults that are drawn towards it because their\n"
-    "prompts pass in part. The estimates themselves are not biased (compare the two columns)."
+    "Under noise a trace's share is an expectation, and all traces of a log share what is believed of the pipeline's\n"
+    "own pass rate; the bootstrap resamples traces and does not see that this belief may be off for the whole log. It\n"
+    "matters most for the model, whose share is one minus that rate, and for faults that are drawn towards it because\n"
+    "their prompts pass in part. The estimates themselves are not biased (compare the two columns)."
 )
 
 
