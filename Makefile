@@ -30,7 +30,10 @@ export CMAKE_ARGS ?= -DGGML_NATIVE=$(shell grep -qsw avx2 /proc/cpuinfo && echo 
 
 CODE := diagnose tests $(wildcard benchmarks/*.py fixtures/*.py)
 
-.PHONY: help demo test specimens browser test-foreign test-oldest lint format bench setup constraints clean
+TORTURE ?= .venv-torture
+RUNS ?= 100000
+
+.PHONY: torture audit sbom licences help demo test specimens browser test-foreign test-oldest lint format bench setup constraints clean
 
 help:
 	@echo 'make demo         the whole story on the shipped fixtures'
@@ -60,11 +63,9 @@ test: lint browser
 torture: setup $(TORTURE)/.installed
 	DIAGNOSE_TORTURE=1 $(BIN)/python -m pytest -s tests/safety tests/cli/test_interrupt.py tests/stages/test_breaker.py \
 		tests/stages/test_endpoint.py tests/stages/test_bad_endpoints_in_runs.py tests/replay tests/laws tests/report $(PYTEST_ARGS)
-	cd $(CURDIR) && $(TORTURE)/bin/python -m tests.safety.fuzz_atheris -runs=$(RUNS) -seed=1 -max_len=8192 -timeout=30
+	$(TORTURE)/bin/python -m tests.safety.fuzz_atheris -runs=$(RUNS) -seed=1 -max_len=8192 -timeout=30
 
-RUNS ?= 100000
-
-$(TORTURE)/.installed: $(BIN)/../.installed
+$(TORTURE)/.installed: $(VENV)/.installed
 	rm -rf '$(TORTURE)'
 	$(PYTHON) -m venv '$(TORTURE)'
 	$(TORTURE)/bin/pip install -q -c constraints.txt hatchling editables
