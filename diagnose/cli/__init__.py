@@ -9,6 +9,7 @@ import typer
 from diagnose import __version__
 from diagnose.cli.annotate import annotate
 from diagnose.cli.attribute import attribute
+from diagnose.cli.budget import budget
 from diagnose.cli.check import check
 from diagnose.cli.compare import compare
 from diagnose.cli.convert import convert
@@ -41,6 +42,7 @@ app.command(rich_help_panel=LINE)(attribute)
 app.command(rich_help_panel=REVIEW)(show)
 app.command(rich_help_panel=REVIEW)(compare)
 app.command(rich_help_panel=REVIEW)(gate)
+app.command(rich_help_panel=REVIEW)(budget)
 app.command(rich_help_panel=REVIEW)(trust)
 app.command(rich_help_panel=REVIEW)(annotate)
 

@@ -24,6 +24,8 @@ def options_of(command: Callable[..., None], given: Mapping[str, object]) -> lis
         flag = FLAGS.get(name, f"--{name.replace('_', '-')}")
         if isinstance(value, bool):
             parts.append(flag if value else f"--no-{flag[2:]}")
+        elif isinstance(value, list):
+            parts += [part for one in value for part in (flag, str(one))]
         else:
             for one in value if isinstance(value, list) else [value]:
                 parts += [flag, one.name if isinstance(one, Path) else str(one)]

@@ -15,6 +15,7 @@ from diagnose.cli.session import paper, say
 from diagnose.errors import UsageError, quoted
 
 if TYPE_CHECKING:
+    from diagnose.core.budget import Budget, Sweep
     from diagnose.core.stage import Role
     from diagnose.core.swap import Swaps
     from diagnose.core.verdict import Comparison, GateVerdict
@@ -87,7 +88,7 @@ def _body(
     return markdown_sections(sections).encode()
 
 
-def document(value: GateVerdict | Comparison | Swaps) -> bytes:
+def document(value: GateVerdict | Comparison | Swaps | Budget | Sweep) -> bytes:
     """The value as one JSON document."""
     return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"
 

@@ -28,6 +28,7 @@ from diagnose.cli.session import (
     say,
 )
 from diagnose.cli.sources import CorpusFile, Format, Gold, Logs, Map, Project, Wanted
+from diagnose.cli.sweeping import Silver, Sweeps, Yes
 from diagnose.errors import Inconclusive, Interrupted, StageFailed, UsageError
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ VerdictOnly = Annotated[
 TELLING = (
     *("pipeline", "gold", "corpus", "format", "map", "project", "metric", "pass_mark", "alpha", "max_calls"),
     *("max_calls_per_trace", "fidelity_floor", "passing", "probe", "workarounds", "verdict_only", "seed"),
+    *("silver", "sweep"),
     *("strict", "redact", "redact_also"),
 )
 """Options on which a report depends: it names them where they were changed."""
@@ -105,6 +107,9 @@ def run(
         ),
     ] = False,
     verdict_only: VerdictOnly = False,
+    silver: Silver = None,
+    sweep: Sweeps = None,
+    yes: Yes = False,
     baseline: Against = None,
     allow: Allow = None,
     annotate: Annotated[
@@ -145,8 +150,10 @@ def run(
     from diagnose.cli.opened import corpus_of, log_of, pipeline_of, runner_of, scorer_of
     from diagnose.cli.outputs import print_report, ready_folder, write_folder
     from diagnose.cli.privacy import redactor_of, write_redacted
+    from diagnose.cli.sweeping import planned_sweep, run_sweep, with_silver
     from diagnose.cli.unfinished import finish
     from diagnose.flow.gated import check_baseline
+    from diagnose.flow.silver import marked
 
     given = {name: value for name, value in locals().items() if name in TELLING}
     wanted = Wanted(traces, format, map, gold, corpus, project)
@@ -154,10 +161,13 @@ def run(
     redactor = redactor_of(redact, redact_also)
     searched = corpus_of(pipeline)
     log, problems, notes = log_of(wanted, strict, quiet, searched)
+    stand_ins = with_silver(silver, log, seed, no_memo, quiet) if silver else None
+    log = list(stand_ins.traces) if stand_ins else log
     loaded = pipeline_of(pipeline, log, searched) if pipeline else None
     scorer = scorer_of(loaded, metric, pass_mark)
     if not any(trace.steps for trace in log) and not any(trace.outcome for trace in log):
         raise UsageError(f"{wanted.name} holds queries without steps: log them first with  diagnose record")
+    planned = planned_sweep(sweep or [], log, loaded, max_calls, yes, seed)
     ready_folder(output)
     if baseline is not None:
         check_baseline(baseline)
@@ -171,6 +181,7 @@ def run(
             found = _replayed(log, runner, scorer, settings, retry_errors, quiet)
     found = replace(found, notes=(*notes, *found.notes))
     report = flow.reported(found, loaded, scorer, seed, command=command, problems=problems)
+    report = marked(report, stand_ins)
     if redactor is None:
         write_folder(output, report, found)
     else:
@@ -180,6 +191,8 @@ def run(
     print_report(report, output, json, quiet)
     if baseline is not None:
         _hold_against(output, baseline, allow or [], seed, json, quiet)
+    if pipeline is not None and planned is not None and not found.partial:
+        run_sweep(pipeline, planned, scorer, output, seed, no_memo, json, quiet)
     _say_work(found, report, quiet)
     if found.partial:
         raise Interrupted(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -27,8 +27,9 @@ class Corpus(Protocol):
 class ScoreSettings:
     """The `[score]` table: which metric judges answers and from which worth on a trace passes.
 
-    `abstention_worth` (0 to 1) is what an abstention is worth where a right answer (worth 1) was to be had,
-    `wrong_cost` (0 or more) what a wrong answer costs.
+    `ask` is the judge's model for the metric `judge`: what it replies to a question, by seed; `judge` changes
+    whenever its replies might. `abstention_worth` (0 to 1) is what an abstention is worth where a right answer
+    (worth 1) was to be had, `wrong_cost` (0 or more) what a wrong answer costs.
     """
 
     metric: str = "contains"
@@ -36,6 +37,8 @@ class ScoreSettings:
     options: Mapping[str, object] = field(default_factory=dict)
     abstention_worth: float = 0.0
     wrong_cost: float = 0.0
+    ask: Callable[[str, int], str] | None = field(default=None, compare=False, repr=False)
+    judge: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)

@@ -19,18 +19,16 @@ from diagnose.core.swap import Swaps, SwapShare, SwapTrace
 from diagnose.core.trace import Trace
 from diagnose.errors import BadInput, StageFailed, UsageError, visible
 from diagnose.flow.found import Progress, silent
+from diagnose.flow.paired import clusters_of, intervals
 from diagnose.replay.memo import Memo
 from diagnose.score.table import Scorer
-from diagnose.stats.bootstrap import cluster_sums, percentile_interval
 
 Floats = NDArray[np.float64]
 
-RESAMPLES = 1000
 TOLERANCE = 0.01
 """Mean scores closer than this count as the same where sets of stages are looked for."""
 RUNS = 3
 """Repeats of each replay where a stage is not deterministic."""
-CLUSTER_TAG = "cluster"
 SHOWN_REASONS = 3
 
 
@@ -116,8 +114,8 @@ def _summed(
     shares = total @ share_numerators(n) / (factorial(n) * len(games))
     mixing = total @ interaction_numerators(n) / (factorial(max(n - 1, 0)) * len(games))
     pairs = [SEPARATOR.join((roles[i], roles[j])) for i in range(n) for j in range(i + 1, n)]
-    clusters = _clusters(played)
-    spread = _intervals(np.column_stack([each, worth[:, -1] - worth[:, 0]]), clusters, seed)
+    clusters = clusters_of([one.trace for one in played])
+    spread = intervals(np.column_stack([each, worth[:, -1] - worth[:, 0]]), clusters, seed)
     parts = [
         SwapShare(
             role=role,
@@ -159,29 +157,6 @@ def _summed(
 def _named(pipeline: Pipeline, role: Role) -> str | None:
     stage = pipeline.stage(role)
     return stage.name if stage is not None else None
-
-
-def _clusters(played: Sequence[Swapped]) -> NDArray[np.str_] | None:
-    named = [one.trace.tags.get(CLUSTER_TAG) for one in played]
-    if not any(named):
-        return None
-    # A trace without one is its own; the blank keeps its name apart from any cluster's.
-    return np.array([name or f" {one.trace.trace_id}" for name, one in zip(named, played, strict=True)])
-
-
-def _intervals(
-    columns: Floats, clusters: NDArray[np.str_] | None, seed: int
-) -> list[tuple[float | None, float | None]]:
-    """The 95 % cluster-bootstrap interval of the mean of each column; two Nones where there is no spread."""
-    counted = np.column_stack([columns, np.ones(len(columns))])
-    drawn = cluster_sums(counted, clusters, RESAMPLES, seed)
-    n = len(columns) if clusters is None else len(np.unique(clusters))
-    found: list[tuple[float | None, float | None]] = []
-    for i in range(columns.shape[1]):
-        ends = percentile_interval(drawn[:, i] / drawn[:, -1], n_clusters=n)
-        flat = np.ptp(columns[:, i]) <= SAME_WORTH
-        found.append((None, None) if ends is None or flat else ends)
-    return found
 
 
 Sets = tuple[tuple[Role, ...], ...]

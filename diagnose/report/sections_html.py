@@ -13,21 +13,24 @@ from diagnose.report.html.drawing import stage_class, style, style_policy
 from diagnose.report.sections import Section
 
 
-def html_page(sections: Iterable[Section], title: str) -> str:
-    """A page on its own, in the style of the report's: no script, no request."""
+def html_page(sections: Iterable[Section], title: str, figure: str = "") -> str:
+    """A page on its own, in the style of the report's: no script, no request. `figure` is a drawing of ours, in
+    HTML, that comes after the headline."""
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{style_policy()}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{_safe(title)}</title>\n<style>{style()}</style>\n</head>\n<body>\n"
         f'<header class="bar-top"><p class="page">{_safe(title)}</p></header>\n'
-        f'<main class="page">\n{html_section(sections)}</main>\n</body>\n</html>\n'
+        f'<main class="page">\n{html_section(sections, figure)}</main>\n</body>\n</html>\n'
     )
 
 
-def html_section(sections: Iterable[Section]) -> str:
+def html_section(sections: Iterable[Section], figure: str = "") -> str:
     """The sections as one `<section>`; the first sentence is its heading."""
-    return '<section id="comparison">\n' + "".join(_pieces(sections)) + "</section>\n"
+    first, *others = sections
+    body = "".join(_pieces([first])) + figure + "".join(_pieces(others))
+    return f'<section id="comparison">\n{body}</section>\n'
 
 
 def _pieces(sections: Iterable[Section]) -> Iterator[str]:

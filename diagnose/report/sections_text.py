@@ -14,7 +14,18 @@ from diagnose.report.sections import Section
 
 CELL = 100
 STYLES = {"FAIL": "bold red", "inconclusive": "yellow", "pass": "green"}
-WRAPPED = ("why", "by stage", "smallest revert", "trace", "cohort", "verdict now")
+WRAPPED = (
+    "why",
+    "by stage",
+    "smallest revert",
+    "trace",
+    "cohort",
+    "verdict now",
+    "setting",
+    "budget",
+    "smallest budget",
+    "larger wins",
+)
 """Columns whose text may go over several lines."""
 
 

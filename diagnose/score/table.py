@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from math import inf
@@ -18,6 +18,7 @@ from diagnose.core.trace import Gold
 from diagnose.errors import UsageError, quoted
 from diagnose.score.abstention import abstains
 from diagnose.score.answer import contains, exact_match, numeric, rouge_l, token_f1
+from diagnose.score.judged import judged, unasked
 from diagnose.score.lenient import lenient_pass
 from diagnose.score.retrieval import is_measure, retrieval_score
 from diagnose.score.tokens import normalised
@@ -109,6 +110,16 @@ METRICS: dict[str, Metric] = {
         "Lin (2004), ROUGE: A Package for Automatic Evaluation of Summaries, with beta = 1",
         rouge_l,
     ),
+    "judge": _answer(
+        "judge",
+        "LLM judge",
+        "Whether a model says that the answer says what an accepted one says. The model is that of [score.model], else "
+        "the pipeline's own, which then judges itself. Option: repeats, votes each with a seed of its own. Undefined "
+        "where it says neither yes nor no. What agreement it has with people is to be measured, not assumed.",
+        "votes for yes / votes for yes or no; best over references",
+        "own definition",
+        unasked,
+    ),
     "nDCG@10": _retrieval(
         "nDCG@10",
         "Normalised discounted cumulative gain",
@@ -184,6 +195,9 @@ class Scorer:
     abstention: str = ABSTENTION
     abstention_worth: float = 0.0
     wrong_cost: float = 0.0
+    ask: Callable[[str, int], str] | None = field(default=None, compare=False, repr=False)
+    judge: str = field(default="", compare=False)
+    _replies: dict[tuple[str, int], str] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         _check_metric(self.metric)
@@ -201,6 +215,8 @@ class Scorer:
             abstention,
             settings.abstention_worth,
             settings.wrong_cost,
+            settings.ask,
+            settings.judge,
         )
 
     @property
@@ -225,11 +241,25 @@ class Scorer:
             return Score(float(listed or abstains(answer, self.abstention)))
         if not gold.answers:
             return Score(None, NO_ANSWERS)
-        found = METRICS[self.metric].function(answer, gold.answers, **self.options)
+        found = self._found(answer, gold.answers)
         worth = self.declined
         if found.value is None or found.value >= worth or not abstains(answer, self.abstention):
             return found
         return Score(worth)
+
+    def _found(self, answer: str, references: Sequence[str]) -> Score:
+        if self.metric == "judge" and self.ask is not None:
+            repeats = self.options.get("repeats", METRICS["judge"].options["repeats"])
+            assert isinstance(repeats, int)
+            return judged(answer, references, self._asked, repeats)
+        return METRICS[self.metric].function(answer, references, **self.options)
+
+    def _asked(self, question: str, seed: int) -> str:
+        """The judge's reply; a question is put to it once, and every cell hears the same."""
+        if (question, seed) not in self._replies:
+            assert self.ask is not None
+            self._replies[question, seed] = self.ask(question, seed)
+        return self._replies[question, seed]
 
     def passes(self, score: float) -> bool:
         """Whether a score (0 to 1) reaches the pass mark."""
@@ -247,6 +277,8 @@ class Scorer:
         """Changes whenever a score might: the version of the metrics, the settings, the abstention text."""
         options = METRICS[self.metric].options | dict(self.options)
         worths = (float(self.abstention_worth), float(self.wrong_cost))
+        if self.metric == "judge":
+            options |= {"judge": self.judge}
         identity = (SCORING_VERSION, self.metric, float(self.pass_mark), options, self.abstention, worths)
         return hashlib.sha256(msgspec.json.encode(identity, order="deterministic")).hexdigest()[:16]
 

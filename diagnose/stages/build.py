@@ -62,7 +62,7 @@ class Site:
 
     `tokenizer` identifies `count_tokens`: a packer's output depends on it. `traces` is the log that is replayed,
     `tables` the stages of the file. `made` holds the frameworks' objects that were made for it, each to serve all
-    stages that are parts of it.
+    stages that are parts of it; `built` the stages, by everything that they are made of.
     """
 
     file: str
@@ -77,6 +77,7 @@ class Site:
     model_stage: Stage | None = None
     tables: Mapping[Role, Table] = field(default_factory=dict)
     made: dict[str, object] = field(default_factory=dict)
+    built: dict[str, Stage] = field(default_factory=dict)
 
     def offers(self, role: Role) -> dict[str, object]:
         """The offered arguments by name, without those that this pipeline has not (a corpus, a log)."""

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from diagnose.core.pipeline import ABSTENTION, Corpus, Pipeline, ScoreSettings
 from diagnose.core.stage import ROLES, Role, Stage
 from diagnose.core.trace import Trace
 from diagnose.errors import BadInput, UsageError
+from diagnose.stages.asking import asked
 from diagnose.stages.build import Site, Table, build_stage, reserved
 from diagnose.stages.corpus import read_corpus
 from diagnose.stages.failure import one_line
+from diagnose.stages.overrides import Overrides, overridden
 from diagnose.stages.passage import shown
 from diagnose.stages.settings import unknown
 
@@ -46,22 +50,46 @@ def load_pipeline(
     """
     path = Path(path)
     document = _document(path)
+    environ = os.environ if environ is None else environ
+    return _built(document, path, _site(path, document, environ, traces, corpus))
+
+
+def load_variants(
+    path: Path | str,
+    variants: Sequence[Overrides],
+    environ: Mapping[str, str] | None = None,
+    traces: Sequence[Trace] | None = None,
+) -> list[Pipeline]:
+    """The pipeline in a file once for each set of overrides, in order.
+
+    An override is a dotted key of the file (`stages.ranker.top_n`) and its value, None to take the key out.
+    The corpus is read once, and stages that an override leaves alone are built once and shared. Raises what
+    `load_pipeline` does, and UsageError for a key that leads through what is no table.
+    """
+    path = Path(path)
+    document = _document(path)
+    first = _site(path, document, os.environ if environ is None else environ, traces)
+    found = []
+    for overrides in variants:
+        changed = overridden(document, overrides, path.name)
+        site = replace(first, routes=_route_names(changed, path.name))
+        found.append(_built(changed, path, site))
+    return found
+
+
+def _built(document: Table, path: Path, site: Site) -> Pipeline:
     head = _table(document, "pipeline", path.name)
     _only(head, PIPELINE_KEYS, f"{path.name} [pipeline]")
     tables = _stage_tables(document, path.name)
-    site = replace(
-        _site(path, head, document, os.environ if environ is None else environ),
-        traces=traces,
-        tables=tables,
-        corpus=_corpus(path, head) if corpus is None else corpus,
-    )
+    abstention = reserved(head, "abstention", str, f"{path.name} [pipeline]") or ABSTENTION
+    site = replace(site, tables=tables, abstention=abstention)
     stages = _stages(tables, site, "stages")
     site = replace(_counting_as(site, stages["model"]), model_stage=stages["model"])
     return Pipeline(
         name=reserved(head, "name", str, f"{path.name} [pipeline]") or path.stem,
         stages=tuple(stages[role] for role in ROLES if role in stages),
         corpus=site.corpus,
-        score=_score(_table(document, "score", path.name), f"{path.name} [score]"),
+        score=_score(_table(document, "score", path.name), f"{path.name} [score]", site),
         abstention=site.abstention,
         routes={name: _route(name, tables, document, site) for name in site.routes},
         route_costs=_route_costs(document, path.name),
@@ -96,14 +124,22 @@ def _stage_tables(document: Table, file: str) -> dict[Role, Table]:
     return {role: _table(tables, role, file, "stages.") for role in ROLES if role in tables}
 
 
-def _site(path: Path, head: Table, document: Table, environ: Mapping[str, str]) -> Site:
-    folder, where = path.resolve().parent, f"{path.name} [pipeline]"
+def _site(
+    path: Path,
+    document: Table,
+    environ: Mapping[str, str],
+    traces: Sequence[Trace] | None = None,
+    corpus: Corpus | None = None,
+) -> Site:
+    head = _table(document, "pipeline", path.name)
     return Site(
         file=path.name,
-        folder=folder,
+        folder=path.resolve().parent,
         environ=environ,
-        abstention=reserved(head, "abstention", str, where) or ABSTENTION,
+        abstention=ABSTENTION,
+        corpus=_corpus(path, head) if corpus is None else corpus,
         routes=_route_names(document, path.name),
+        traces=traces,
     )
 
 
@@ -116,10 +152,22 @@ def _stages(tables: Mapping[Role, Table], site: Site, key: str) -> dict[Role, St
     """The stages by role. The model comes first: the others count tokens as it does."""
     stages: dict[Role, Stage] = {}
     for role in sorted(tables, key=lambda role: role != "model"):
-        stages[role] = build_stage(role, tables[role], site, f"{key}.{role}")
+        stages[role] = _stage(role, tables[role], site, f"{key}.{role}")
         if role == "model":
             site = replace(_counting_as(site, stages[role]), model_stage=stages[role])
     return stages
+
+
+def _stage(role: Role, table: Table, site: Site, key: str) -> Stage:
+    """The stage of a table; the one built before where everything that it is made of is the same."""
+    model = getattr(site.model_stage, "fingerprint", None)
+    others = [(r, t.get("use"), t.get("component")) for r, t in site.tables.items()]
+    whole = json.dumps(
+        [role, table, site.abstention, site.routes, site.tokenizer, model, others], default=str
+    )
+    if whole not in site.built:
+        site.built[whole] = build_stage(role, table, site, key)
+    return site.built[whole]
 
 
 def _counting_as(site: Site, model: Stage) -> Site:
@@ -177,7 +225,7 @@ def _overridden(table: Table, override: Table) -> Table:
     return {key: value for key, value in table.items() if key != "fingerprint"} | dict(override)
 
 
-def _score(table: Table, where: str) -> ScoreSettings:
+def _score(table: Table, where: str, site: Site) -> ScoreSettings:
     metric = reserved(table, "metric", str, where)
     pass_mark = reserved(table, "pass", float, where)
     if pass_mark is not None and not 0 <= pass_mark <= 1:
@@ -188,8 +236,18 @@ def _score(table: Table, where: str) -> ScoreSettings:
         "abstention_worth": reserved(table, "abstention_worth", float, where),
         "wrong_cost": reserved(table, "wrong_cost", float, where),
     }
-    options = {key: value for key, value in table.items() if key not in ("pass", *given)}
-    return ScoreSettings(**{k: v for k, v in given.items() if v is not None}, options=options)  # type: ignore[arg-type]
+    options = {key: value for key, value in table.items() if key not in ("pass", "model", *given)}
+    judge = site.model_stage
+    if "model" in table:
+        judge = _stage("model", _table(table, "model", where), site, "score.model")
+    assert judge is not None
+    settings = {k: v for k, v in given.items() if v is not None}
+    ask = partial(_reply, judge)
+    return ScoreSettings(**settings, options=options, ask=ask, judge=judge.fingerprint)  # type: ignore[arg-type]
+
+
+def _reply(judge: Stage, question: str, seed: int) -> str:
+    return asked(judge, question, "", seed)
 
 
 def _table(document: Table, key: str, file: str, prefix: str = "") -> Table:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from diagnose.core.stage import Role
 from diagnose.stages.bm25 import bm25s, rank_bm25
+from diagnose.stages.complexity import by_complexity
 from diagnose.stages.compress import extractive, llm_summary
 from diagnose.stages.extract import extract
 from diagnose.stages.groundedness import judge, overlap
@@ -26,7 +27,7 @@ Factory = Callable[..., Callable[..., object]]
 _ANY: Mapping[str, Factory] = {"http": http_stage, "recorded": recorded}
 
 BUILT_INS: Mapping[Role, Mapping[str, Factory]] = {
-    "router": {"rules": rules, **_ANY},
+    "router": {"rules": rules, "by-complexity": by_complexity, **_ANY},
     "rewriter": {
         "last-turn": last_turn,
         "history-window": history_window,

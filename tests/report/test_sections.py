@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from rich.console import Console
 
+from diagnose.report.budget_sections import budget_sections, sweep_sections
 from diagnose.report.sections import (
     SHOWN,
     Section,
@@ -26,6 +27,7 @@ from diagnose.report.sections_markdown import markdown_sections
 from diagnose.report.sections_text import text_sections
 from diagnose.report.to_markdown import MARKER
 from tests.report.hostile import TEXTS, commands, hostile
+from tests.report.made_budget import BUDGET, SWEEP
 from tests.report.made_verdict import COMPARISON, FAILED, SWAPS
 
 Make = Callable[[Any], Iterator[Section]]
@@ -33,6 +35,8 @@ EVERY: dict[str, tuple[Make, Any]] = {
     "gate": (gate_sections, FAILED),
     "comparison": (comparison_sections, COMPARISON),
     "swap": (swap_sections, SWAPS),
+    "sweep": (sweep_sections, SWEEP),
+    "budget": (budget_sections, BUDGET),
 }
 every = pytest.mark.parametrize("make, value", EVERY.values(), ids=EVERY)
 

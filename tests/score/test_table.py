@@ -19,6 +19,9 @@ def test_every_metric_says_what_it_is_and_runs(known: Metric) -> None:
         assert len(text) > 2
         assert text == text.strip()
     assert (known.range, known.unit) == ("0 to 1", "none")
+    if known.name == "judge":
+        assert "needs a model" in (known.function("7", ("7",)).undefined or "")  # test_judged.py gives it one
+        return
     right = known.function("7", ("7",)) if known.kind == "answer" else known.function(("d",), {"d"})
     wrong = known.function("8", ("7",)) if known.kind == "answer" else known.function(("e",), {"d"})
     assert (right.value, wrong.value) == (0.1 if known.name == "P@10" else 1.0, 0.0)
