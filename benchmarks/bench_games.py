@@ -36,9 +36,10 @@ def whole() -> None:
     from diagnose.attribute.summarise import summarise
     from diagnose.core.coalition import keys
     from diagnose.core.game import Game
+    from diagnose.core.stage import Role
     from diagnose.flow import divided
 
-    roles = ("retriever", "ranker", "packer", "model")
+    roles: tuple[Role, ...] = ("retriever", "ranker", "packer", "model")
     worth = np.random.default_rng(0).integers(0, 2, (N, 16)).astype(np.float64)
     worth[:, 0], worth[:, -1] = 0.0, 1.0
     games = [

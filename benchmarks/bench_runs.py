@@ -9,6 +9,7 @@ import json
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 from figures import DATA, Figure, tell
@@ -46,7 +47,7 @@ sentences = 3
 """
 
 
-def _rows(path: Path) -> list[dict[str, object]]:
+def _rows(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
@@ -62,7 +63,7 @@ def made(folder: Path) -> tuple[Pipeline, list[Trace]]:
     runner, scorer = Runner(pipeline, Memo()), scorer_of(pipeline)
     log = []
     for row in _rows(source / "queries.jsonl"):
-        gold = Gold(tuple(row["answers"]), tuple(GoldPassage(i) for i in row["gold_doc_ids"]))  # type: ignore[arg-type]
+        gold = Gold(tuple(row["answers"]), tuple(GoldPassage(i) for i in row["gold_doc_ids"]))
         asked = Trace(
             str(row["query_id"]), Query(str(row["question"])), gold=gold, tags={"type": str(row["type"])}
         )
