@@ -161,8 +161,7 @@ def run(
     redactor = redactor_of(redact, redact_also)
     searched = corpus_of(pipeline)
     log, problems, notes = log_of(wanted, strict, quiet, searched)
-    stand_ins = with_silver(silver, log, seed, no_memo, quiet) if silver else None
-    log = list(stand_ins.traces) if stand_ins else log
+    log, stand_ins = with_silver(silver, log, seed, no_memo, quiet)
     loaded = pipeline_of(pipeline, log, searched) if pipeline else None
     scorer = scorer_of(loaded, metric, pass_mark)
     if not any(trace.steps for trace in log) and not any(trace.outcome for trace in log):
@@ -180,8 +179,7 @@ def run(
         with runner_of(loaded, seed, no_memo, quiet, run_id=run_id) as runner:
             found = _replayed(log, runner, scorer, settings, retry_errors, quiet)
     found = replace(found, notes=(*notes, *found.notes))
-    report = flow.reported(found, loaded, scorer, seed, command=command, problems=problems)
-    report = marked(report, stand_ins)
+    report = marked(flow.reported(found, loaded, scorer, seed, command, problems=problems), stand_ins)
     if redactor is None:
         write_folder(output, report, found)
     else:
@@ -191,8 +189,7 @@ def run(
     print_report(report, output, json, quiet)
     if baseline is not None:
         _hold_against(output, baseline, allow or [], seed, json, quiet)
-    if pipeline is not None and planned is not None and not found.partial:
-        run_sweep(pipeline, planned, scorer, output, seed, no_memo, json, quiet)
+    run_sweep(pipeline, None if found.partial else planned, scorer, output, seed, no_memo, json, quiet)
     _say_work(found, report, quiet)
     if found.partial:
         raise Interrupted(

@@ -123,8 +123,8 @@ def planned_sweep(
 
 
 def run_sweep(
-    pipeline: Path,
-    planned: Planned,
+    pipeline: Path | None,
+    planned: Planned | None,
     scorer: Scorer,
     output: Path,
     seed: int,
@@ -141,6 +141,8 @@ def run_sweep(
     from diagnose.report.sections_markdown import markdown_sections
     from diagnose.report.sections_text import text_sections
 
+    if pipeline is None or planned is None:
+        return
     chosen, settings = planned
     grid = gridded(pipeline, chosen, settings, scorer, Spend(seed=seed), no_memo, quiet)
     found = sweep_of(grid, scorer, seed)
@@ -151,15 +153,19 @@ def run_sweep(
         text_sections(sweep_sections(found), paper())
 
 
-def with_silver(silver: Path, log: list[Trace], seed: int, no_memo: bool, quiet: bool) -> Silvered:
-    """The log with the stronger pipeline's answers where it has no references."""
+def with_silver(
+    silver: Path | None, log: list[Trace], seed: int, no_memo: bool, quiet: bool
+) -> tuple[list[Trace], Silvered | None]:
+    """The log with the stronger pipeline's answers where it has no references, and what they are."""
     from diagnose.cli.opened import pipeline_of, runner_of
     from diagnose.flow.silver import silvered
 
+    if silver is None:
+        return log, None
     with (
         runner_of(pipeline_of(silver, log), seed, no_memo, quiet) as runner,
         progress("silver references", quiet) as tick,
     ):
         found = silvered(log, runner, tick)
     say(f"{found.mark}{found.unanswered} more it did not answer", quiet)
-    return found
+    return list(found.traces), found
