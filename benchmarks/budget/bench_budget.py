@@ -5,7 +5,8 @@ proposed route save?
     python -m benchmarks.budget.bench_budget --quick   # two needs; prints, writes nothing
 
 Comparison and bridge questions need so many passages each (every pair of six rungs, 36 worlds; six of them with a
-noisy reader); one in twenty questions is never answered, one in twenty always. The pipeline gives all of them 12. The true smallest budget of a
+noisy reader); one in twenty questions is never answered, one in twenty always. The pipeline gives all of them 12.
+The true smallest budget of a
 tier is the smallest number of passages with which the reader, its noise put aside, answers as many of the tier's
 questions as with 12, over all 500 questions; the tool sees all of them, or a random half.
 """
