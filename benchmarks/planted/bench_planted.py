@@ -52,7 +52,7 @@ PLANS = (
     Plan("hotpotqa-bm25-list", "hotpotqa", 80, 60, 8),
     Plan("clapnq-extract", "clapnq", 80, 60, 10),
     Plan("clapnq-reader", "clapnq", 50, 50, 6),
-    Plan(MODEL_SETUP, "short", 20, 0, 0),
+    Plan(MODEL_SETUP, "short", 50, 0, 0),
 )
 """As many questions as two cores do in half an hour, two workers at a time; all 134 pairs are planted in few."""
 
