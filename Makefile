@@ -48,7 +48,7 @@ help:
 	@echo 'make lint         ruff, mypy and import-linter only'
 	@echo 'make format       let ruff rewrite what it can'
 	@echo 'make specimens    make the reports in reports/ anew, and the screenshots of the README'
-	@echo 'make bench        the benchmarks'
+	@echo 'make bench        the benchmarks: writes benchmarks/RESULTS.md, every figure as a ratio in one run'
 	@echo 'make setup        only install into $(VENV)'
 	@echo 'make constraints  renew constraints.txt from the newest releases that pyproject.toml allows'
 	@echo 'make clean        remove $(VENV) and every cache of this checkout ($(WHEELS) stays)'
@@ -123,7 +123,7 @@ format: setup
 	$(BIN)/ruff format .
 
 bench: setup
-	for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+	$(BIN)/python benchmarks/results.py
 
 # The embedded model's answers are kept, so that this takes seconds; one that its stage was changed for is asked for.
 specimens: setup

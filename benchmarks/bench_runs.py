@@ -128,8 +128,8 @@ def main() -> None:
         )
     )
     same = sum(a.verdict == b.verdict for a, b in zip(exact.blames, lazy.blames, strict=True))
-    each = f"{lazy.executed['model'] / n:.2f} runs a failure, the fidelity check's among them"
-    note = f"{same} of {n} verdicts alike, {each}"
+    each = lazy.executed["model"] / n
+    note = f"{same} of {n} verdicts alike, {each:.2f} runs a failure, the fidelity check's among them"
     tell(Figure("model runs, --verdict-only", "exact shares", lazy.executed["model"] / runs, 0.7, "<=", note))
 
 

@@ -66,14 +66,14 @@ def machine() -> str:
         if "model name" in line
     ]
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
-    processor = names[0] if names else platform.machine()
-    return f"{os.cpu_count()} × {processor}, {memory:.0f} GB, Python {platform.python_version()}"
+    kind = names[0] if names else platform.machine()
+    return f"{os.cpu_count()} × {kind}, {memory:.0f} GB, Python {platform.python_version()}"
 
 
 def commit() -> str:
     """The commit that was measured."""
     asked = ["git", "rev-parse", "--short", "HEAD"]
-    return subprocess.run(asked, check=True, capture_output=True, text=True).stdout.strip()  # noqa: S603
+    return subprocess.run(asked, check=True, capture_output=True, text=True, cwd=HERE).stdout.strip()  # noqa: S603
 
 
 def main() -> None:

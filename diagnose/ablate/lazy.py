@@ -14,13 +14,16 @@ from numpy.typing import NDArray
 from diagnose.ablate.cells import Cells, Floats
 from diagnose.replay.run import Runner
 
+Verdicts = Callable[[Floats], NDArray[np.int64]]
+"""Verdict codes [m] of games [m, 2ⁿ]."""
+
 MOST_OPEN = 8
 """Prompts whose outcomes are gone through together, 2⁸ completions; with more of them open one is run first."""
 LIKELY = {"unsupported": 0.1, "unrepaired": 0.1, "supported": 0.8, "fair": 0.9}
 """How probable a right answer is taken to be, by kind of prompt: it sets the order of the runs, never a verdict."""
 
 
-def decided(cells: Cells, runner: Runner, judge: Callable[[Floats], NDArray[np.int64]]) -> Floats:
+def decided(cells: Cells, runner: Runner, judge: Verdicts) -> Floats:
     """Run prompts of a game until its verdict is certain; the games [m, 2ⁿ] that it may still be.
 
     Every answer must be right or wrong (worth 1 or 0), and the pipeline without a verifier, so that units are

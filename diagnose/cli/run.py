@@ -50,9 +50,7 @@ Alpha = Annotated[
     float,
     typer.Option(min=0.0001, max=0.5, help="Probability of a wrong verdict that is borne, per failure."),
 ]
-MaxCalls = Annotated[
-    int | None, typer.Option(min=1, help="Model calls to spend on repeats, over all failures.")
-]
+MaxCalls = Annotated[int | None, typer.Option(min=1, help="Model calls to spend over all failures.")]
 MaxCallsPerTrace = Annotated[int, typer.Option(min=1, help="Model calls to spend on one failure.")]
 FidelityFloor = Annotated[
     float, typer.Option(min=0.0, max=1.0, help="Refuse blame (exit 4) where a stage repeats less of its log.")
@@ -64,6 +62,13 @@ Probe = Annotated[
     bool, typer.Option(help="Run ablations that tell how a convicted model fails (1 to 4 model calls each).")
 ]
 
+Sample = Annotated[
+    int | None,
+    typer.Option(min=2, help="Replay so many failures, drawn by where the log loses the evidence and a tag."),
+]
+MaxCost = Annotated[
+    float | None, typer.Option(min=0.0, help="Money for model calls, at what the log says that one costs.")
+]
 VerdictOnly = Annotated[
     bool,
     typer.Option(
@@ -73,9 +78,8 @@ VerdictOnly = Annotated[
 
 TELLING = (
     *("pipeline", "gold", "corpus", "format", "map", "project", "metric", "pass_mark", "alpha", "max_calls"),
-    *("max_calls_per_trace", "fidelity_floor", "passing", "probe", "workarounds", "verdict_only", "seed"),
-    *("silver", "sweep"),
-    *("strict", "redact", "redact_also"),
+    *("max_calls_per_trace", "fidelity_floor", "passing", "probe", "workarounds", "verdict_only"),
+    *("sample", "max_cost", "silver", "sweep", "seed", "strict", "redact", "redact_also"),
 )
 """Options on which a report depends: it names them where they were changed."""
 SHOWN = 10
@@ -107,6 +111,8 @@ def run(
         ),
     ] = False,
     verdict_only: VerdictOnly = False,
+    sample: Sample = None,
+    max_cost: MaxCost = None,
     silver: Silver = None,
     sweep: Sweeps = None,
     yes: Yes = False,
@@ -152,6 +158,7 @@ def run(
     from diagnose.cli.privacy import redactor_of, write_redacted
     from diagnose.cli.sweeping import planned_sweep, run_sweep, with_silver
     from diagnose.cli.unfinished import finish
+    from diagnose.flow.chosen import affordable, price_of
     from diagnose.flow.gated import check_baseline
     from diagnose.flow.silver import marked
 
@@ -170,8 +177,8 @@ def run(
     ready_folder(output)
     if baseline is not None:
         check_baseline(baseline)
-    effort = Effort(alpha, max_calls_per_trace, max_calls)
-    settings = flow.Settings(effort, fidelity_floor, passing, probe, seed, workarounds, verdict_only)
+    effort = Effort(alpha, max_calls_per_trace, affordable(max_calls, max_cost, price_of(log)))
+    settings = flow.Settings(effort, fidelity_floor, passing, probe, seed, workarounds, verdict_only, sample)
     run_id = _begin(output, log, loaded, scorer, settings, resume, no_memo, quiet)
     if loaded is None:
         found = flow.observed(log, scorer)
@@ -208,7 +215,7 @@ def _replayed(
     from diagnose import flow
 
     with progress("replaying", quiet) as tick:
-        found = flow.replayed(log, runner, scorer, settings, tick)
+        found = flow.replayed(log, runner, scorer, settings, tick, lambda said: say(said, quiet))
         if again and not runner.stopped and (n := runner.forget_failures()):
             say(f"making {n} stage calls that failed once more", quiet)
             found = flow.replayed(log, runner, scorer, settings, tick)

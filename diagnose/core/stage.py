@@ -43,11 +43,11 @@ class Failure(Frozen, frozen=True):
     """A stage that gave no output, as a value: it has a reason and never a score.
 
     `kind` is `raised`, `timeout`, `nonsense`, `unseen` (a recorded stage was asked for an input
-    that is not in the log) or `missing` (there is no such stage to run).
+    that is not in the log), `missing` (there is no such stage to run) or `unpaid` (the calls are spent).
     """
 
     role: Role
-    kind: Literal["raised", "timeout", "nonsense", "unseen", "missing"]
+    kind: Literal["raised", "timeout", "nonsense", "unseen", "missing", "unpaid"]
     reason: str
 
 

@@ -9,13 +9,13 @@ from diagnose.ablate.plan import Fair
 from diagnose.attribute.funnel import evidence_in, funnel_of
 from diagnose.attribute.modes import mode_of
 from diagnose.attribute.verdict import Facts
-from diagnose.core.blame import Blame, Finding
+from diagnose.core.blame import Blame, Finding, Undecided
 from diagnose.core.coalition import SEPARATOR, keys
 from diagnose.core.game import Runs
 from diagnose.core.replay import Case, Replay
-from diagnose.core.stage import Role
+from diagnose.core.stage import Failure, Role
 from diagnose.flow.found import Scored
-from diagnose.flow.logged import lenient
+from diagnose.flow.logged import WHY, lenient
 from diagnose.repairs.contract import Scene
 from diagnose.replay.run import State
 from diagnose.score.label import Label, Library, label_of
@@ -134,3 +134,11 @@ def case_of(
         logged_score=one.item.score,
         replays=tuple(r for r in made if r is not None),
     )
+
+
+def not_replayable(failure: Failure | None) -> Undecided:
+    """Undecided because a stage failed, or because it was not to be run any more."""
+    if failure is not None and failure.kind == "unpaid":
+        return Undecided("budget", failure.reason)
+    detail = f"{failure.role}: {failure.reason}" if failure else WHY["not-replayable"]
+    return Undecided("not-replayable", detail)

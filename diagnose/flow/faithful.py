@@ -23,13 +23,12 @@ def checked_fidelity(
 
     Stages that say they are deterministic and turn out not to be are put down in `runner.unsteady`. Where
     the model (or what follows it) is not deterministic it is left out: that its answers differ says
-    nothing. Of `models` traces at most, spread over the log, is the model run; None: of all.
+    nothing. Of the first `models` traces is the model run; None: of all.
     """
     found: list[Compared] = []
-    apart = 1 if models is None else max(1, -(-len(traces) // max(1, models)))
     for i, trace in enumerate(traces):
         try:
-            one = _compared(trace, runner, with_model=i % apart == 0)
+            one = _compared(trace, runner, with_model=models is None or i < models)
         except Stopped:
             if not runner.stopped:
                 raise

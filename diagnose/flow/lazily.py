@@ -16,12 +16,12 @@ from diagnose.ablate.scene import scene_of
 from diagnose.attribute import remedy, shapley
 from diagnose.attribute.funnel import funnel_of
 from diagnose.attribute.verdict import TIE, blamed, convicted, without_game
-from diagnose.core.blame import Blame, FunnelStep, Undecided
+from diagnose.core.blame import Blame, FunnelStep
 from diagnose.core.coalition import keys
 from diagnose.core.game import Game
 from diagnose.core.replay import Case
 from diagnose.core.stage import Role
-from diagnose.flow.failing import Failing, case_of, facts_of, finding_of
+from diagnose.flow.failing import Failing, case_of, facts_of, finding_of, not_replayable
 from diagnose.flow.logged import logged_case, unreplayed
 from diagnose.flow.sampled import fair_of, replay_shown, same_prompt
 from diagnose.replay.run import Broken, Meter, Runner
@@ -88,8 +88,7 @@ def settled(one: Failing, runner: Runner, repeats_log: bool) -> Settled:
         games = decided(cells, runner, _judge(plan.roles, funnel, one.scorer.pass_mark))
     except Broken as broken:
         facts = facts_of(one, None, {}, None, None, False, meter.runs)
-        detail = f"{broken.failure.role}: {broken.failure.reason}"
-        blame = without_game(trace_id, Undecided("not-replayable", detail), facts)
+        blame = without_game(trace_id, not_replayable(broken.failure), facts)
         return Settled(blame, case=logged_case(one.item, one.label))
     return _concluded(one, cells, games)
 

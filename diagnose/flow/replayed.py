@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -14,18 +14,18 @@ from diagnose.ablate.probe import PROBED, probed
 from diagnose.ablate.spread import Effort
 from diagnose.ablate.trial import Trial, replay_of, tried
 from diagnose.attribute.verdict import blamed, without_game
-from diagnose.core.blame import Blame, Undecided
+from diagnose.core.blame import Blame
 from diagnose.core.game import Game, Runs
 from diagnose.core.replay import Case
-from diagnose.core.stage import Failure
 from diagnose.core.trace import Trace
 from diagnose.errors import UsageError
 from diagnose.flow.around import with_workarounds
-from diagnose.flow.failing import Failing, case_of, evidence_of, facts_of, failing_of
+from diagnose.flow.chosen import drawn, forecast, left_out, sample_notes, strata_of, with_left_out
+from diagnose.flow.failing import Failing, case_of, evidence_of, facts_of, failing_of, not_replayable
 from diagnose.flow.faithful import checked_fidelity, fragile_of, refuse_unfaithful
 from diagnose.flow.found import Found, Progress, Scored, silent
 from diagnose.flow.lazily import Settled, applies, bounds_note, settled
-from diagnose.flow.logged import WHY, failed, logged_case, scored, unreplayed
+from diagnose.flow.logged import failed, logged_case, scored, unreplayed
 from diagnose.flow.sampled import sampled
 from diagnose.flow.stopped import unless_stopped, unplayed
 from diagnose.replay.fidelity import Compared
@@ -42,7 +42,8 @@ class Settings:
     it gave in the log, blame is refused. `passing` right answers are replayed under each repair as well.
     `probe` runs the ablations that tell how a convicted model fails; `workarounds` plays the repairs of sound
     stages, too, to show what else would have helped. `verdict_only` leaves out prompts that cannot change a
-    verdict.
+    verdict. Of all failures `sample` are replayed (None: all), drawn as `chosen.drawn` says; with `effort.max_calls`
+    they are replayed in that order, too, until the calls are spent.
     """
 
     effort: Effort = Effort()
@@ -52,11 +53,14 @@ class Settings:
     seed: int = 0
     workarounds: bool = False
     verdict_only: bool = False
+    sample: int | None = None
 
 
 CHECKED_MODELS = 20
 """Failures on which the model is held against its log where verdicts are all that is wanted: were one answer in ten
 another, one of them would show it with probability 0.88."""
+CALLS_TO_ONE_CHECKED = 4
+"""Of so many calls that are allowed, one may go into that check."""
 
 
 def replayed(
@@ -65,6 +69,7 @@ def replayed(
     scorer: Scorer,
     settings: Settings = Settings(),
     progress: Progress = silent,
+    told: Callable[[str], None] | None = None,
 ) -> Found:
     """Replay every failure of a log under every coalition of repaired stages.
 
@@ -78,15 +83,22 @@ def replayed(
     library = Library(runner.pipeline.corpus)
     failures = [failing_of(item, library, scorer) for item in everything if failed(item, scorer)]
     right = [failing_of(item, library, scorer) for item in _sample(everything, scorer, settings)]
-    blamable = [one.item.trace for one in failures if one.label]
+    picked = _picked(failures, settings)
+    blamable = [failures[i].item.trace for i in picked if failures[i].label]
     lazy = settings.verdict_only and applies(runner, scorer) is None
     tested = blamable or _some(everything, settings.seed)
-    checked = checked_fidelity(tested, runner, CHECKED_MODELS if lazy else None)
+    runner.allowance = calls = settings.effort.max_calls
+    few = CHECKED_MODELS if lazy else None
+    if calls is not None:  # the first failures' own prompts: no run is made for the check alone
+        few = min(CHECKED_MODELS, calls // CALLS_TO_ONE_CHECKED)
+    if told is not None and (said := forecast([failures[i] for i in picked], runner, calls)):
+        told(said)
+    checked = checked_fidelity(tested, runner, few)
     if blamable and not runner.stopped:
         refuse_unfaithful(runner.pipeline, checked, settings.fidelity_floor)
     if all(runner.steady(stage) for stage in runner.pipeline.stages):
         again = _repeats_log(checked) if lazy else None
-        found = _once(everything, failures, right, runner, settings, progress, again)
+        found = _once(everything, failures, picked, right, runner, settings, progress, again)
     else:
         if settings.passing:
             raise UsageError(
@@ -94,26 +106,33 @@ def replayed(
                 "every stage is deterministic, and here "
                 f"{_unsteady(runner)} is not. Leave --passing out, or make it deterministic (temperature = 0.0)"
             )
-        found = sampled(everything, failures, runner, scorer, settings.effort, settings.probe, progress)
+        runner.allowance = None
+        taken = [failures[i] for i in sorted(picked)]
+        found = sampled(everything, taken, runner, scorer, settings.effort, settings.probe, progress)
+        found = with_left_out(found, failures)
     if settings.workarounds:
         found = unless_stopped(runner, lambda: with_workarounds(found, failures, runner)) or found
     notes = found.notes
     if settings.verdict_only and (why := applies(runner, scorer)) is not None:
         notes = (*notes, f"--verdict-only saves nothing here: {why}")
-    notes = (*notes, *bounds_note(found.blames))
-    return replace(
-        found,
-        compared=checked,
-        fragile=fragile_of(everything, library, scorer),
-        notes=notes,
-        partial=runner.stopped,
-    )
+    runner.allowance = None
+    notes = (*notes, *bounds_note(found.blames), *sample_notes(found.blames, failures))
+    fragile = fragile_of(everything, library, scorer)
+    return replace(found, compared=checked, fragile=fragile, notes=notes, partial=runner.stopped)
 
 
 def _repeats_log(checked: Sequence[Compared]) -> bool:
     """Whether the model was asked again, and always said what it says in the log."""
     seen = {one.matches["model"] for one in checked if "model" in one.matches}
     return "same" in seen and "drifted" not in seen and "unstable" not in seen
+
+
+def _picked(failures: Sequence[Failing], settings: Settings) -> list[int]:
+    """The positions of the failures to replay, in the order in which they are."""
+    if settings.sample is None and settings.effort.max_calls is None and not settings.verdict_only:
+        return list(range(len(failures)))
+    order = drawn(strata_of(failures), settings.seed)
+    return order if settings.sample is None else order[: settings.sample]
 
 
 CHECKED = 50
@@ -153,6 +172,7 @@ class _Done:
 def _once(
     everything: tuple[Scored, ...],
     failures: Sequence[Failing],
+    picked: Sequence[int],
     right: Sequence[Failing],
     runner: Runner,
     settings: Settings,
@@ -160,21 +180,26 @@ def _once(
     repeats_log: bool | None = None,
 ) -> Found:
     """Each failure in turn; verdicts only where `repeats_log` says what the model was seen to do."""
-    done: list[_Done | Settled] = []
-    for one in failures:
+    by_place: dict[int, _Done | Settled] = {}
+    for place in picked:
+        one = failures[place]
         made: _Done | Settled | None
         if repeats_log is None:
             made = unless_stopped(runner, partial(_diagnosed, one, runner, settings))
         else:
             made = unless_stopped(runner, partial(settled, one, runner, repeats_log))
-        done.append(made or _Done(unplayed(one), case=logged_case(one.item, one.known)))
-        progress(len(done), len(failures) + len(right))
+        by_place[place] = made or _Done(unplayed(one), case=logged_case(one.item, one.known))
+        progress(len(by_place), len(picked) + len(right))
+    done = [
+        by_place.get(place) or _Done(left_out(one), case=logged_case(one.item, one.known))
+        for place, one in enumerate(failures)
+    ]
     broken: list[Game] = []
     for one in right:
         if one.label is not None:
             trial = unless_stopped(runner, partial(_tried, one, runner))
             broken += [trial.game] if trial is not None and trial.game is not None else []
-        progress(len(done) + len(broken), len(failures) + len(right))
+        progress(len(picked) + len(broken), len(picked) + len(right))
     return Found(
         everything,
         tuple(d.blame for d in done),
@@ -220,9 +245,3 @@ def probed_blame(blame: Blame, runner: Runner, plan: Plan, seed: int) -> Blame:
         blame.runs.model + more.model, blame.runs.stage + more.stage, blame.runs.memo_hits + more.memo_hits
     )
     return msgspec.structs.replace(blame, mode=mode, evidence=evidence, runs=runs)
-
-
-def not_replayable(failure: Failure | None) -> Undecided:
-    """Undecided because a stage failed."""
-    detail = f"{failure.role}: {failure.reason}" if failure else WHY["not-replayable"]
-    return Undecided("not-replayable", detail)

@@ -64,7 +64,8 @@ class Runner:
 
     `stop` is asked before each real call: once it says yes, that call and all later ones raise `Stopped`, and
     `stopped` tells so. `run_id` names this run of the command: only where it is gone on with do second looks past
-    the memo come back from it.
+    the memo come back from it. `allowance` bounds the different model runs of all traces together, None for no
+    bound: beyond it they raise `Broken`.
     """
 
     def __init__(
@@ -81,6 +82,8 @@ class Runner:
         self.executed: dict[Role, int] = {}
         self.unsteady: set[Role] = set()
         self.stopped = False
+        self.allowance: int | None = None
+        self._paid: set[str] = set()
         self._stop = stop
         self._run_id = run_id
         self._failed: dict[str, StageFailed] = {}
@@ -97,6 +100,7 @@ class Runner:
         coalitions.
         """
         key = key_of(stage, given, self._draw(stage, repeat)[1])
+        self._pay(key, stage.role)
         meter.count(key, stage.role)
         if (output := self.memo.get(key, stage.role)) is not None:
             return output
@@ -105,6 +109,17 @@ class Runner:
         output = self.call(stage, given, repeat, key)
         self.memo.put(key, output)
         return output
+
+    def _pay(self, key: str, role: Role) -> None:
+        """Take one model run off the allowance; what the memo answers counts, too, so that a report depends on
+        what it asked for and not on what earlier runs left behind."""
+        if role != "model" or self.allowance is None or key in self._paid:
+            return
+        if len(self._paid) >= self.allowance:
+            raise Broken(
+                Failure(role, "unpaid", f"the {self.allowance} model runs that were allowed are spent")
+            )
+        self._paid.add(key)
 
     def forget_failures(self) -> int:
         """Let every call that failed be made again; how many there were."""
