@@ -154,7 +154,7 @@ def run(
     from diagnose import flow
     from diagnose.ablate.spread import Effort
     from diagnose.cli.opened import corpus_of, log_of, pipeline_of, runner_of, scorer_of
-    from diagnose.cli.outputs import print_report, ready_folder, write_folder
+    from diagnose.cli.outputs import print_report, ready_folder
     from diagnose.cli.privacy import redactor_of, write_redacted
     from diagnose.cli.sweeping import planned_sweep, run_sweep, with_silver
     from diagnose.cli.unfinished import finish
@@ -187,10 +187,7 @@ def run(
             found = _replayed(log, runner, scorer, settings, retry_errors, quiet)
     found = replace(found, notes=(*notes, *found.notes))
     report = marked(flow.reported(found, loaded, scorer, seed, command, problems=problems), stand_ins)
-    if redactor is None:
-        write_folder(output, report, found)
-    else:
-        report = write_redacted(output, report, found, redactor, quiet)
+    report = write_redacted(output, report, found, redactor, quiet)
     if not found.partial:
         finish(output)
     print_report(report, output, json, quiet)
@@ -203,8 +200,13 @@ def run(
             f"interrupted: {output} holds a partial report; the same command with --resume finishes it"
         )
     _write_back(annotate, found, quiet)
+    _refuse(found, report if loaded else None, strict, quiet)
+
+
+def _refuse(found: Found, report: Report | None, strict: bool, quiet: bool) -> None:
+    """Raise where stages failed, or where the replays (`report` is None where there were none) decided nothing."""
     _refuse_failed_stages(found, strict, quiet)
-    if loaded is not None and found.blames and not report.ranking:
+    if report is not None and found.blames and not report.ranking:
         _refuse_silence(report)
 
 
