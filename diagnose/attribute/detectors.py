@@ -11,9 +11,12 @@ from collections.abc import Callable, Iterable
 
 from diagnose.attribute.modes import INVERTED, SAME_TEXT_FLOOD, abstains, correlation, repeated
 from diagnose.core.artifact import Answer, Context, Output, Passage, Passages
-from diagnose.core.stage import Role
+from diagnose.core.stage import ROLES, Role
 from diagnose.core.trace import Step, Trace
 from diagnose.repairs.layout import blocks_of, may_stand_cut
+
+WORDS_PER_TOKEN = 1.2
+"""Words of the context for each token of the logged prompt above which the model cannot have read all of it."""
 
 Before = tuple[Passage, ...]
 Detector = Callable[[Before, Output, str], str | None]
@@ -28,7 +31,21 @@ def detected(trace: Trace, abstention: str) -> tuple[tuple[Role, str], ...]:
             if (mode := detector(before, step.output, abstention)) is not None:
                 found.append((step.role, mode))
         before = _after(before, step)
-    return tuple(found)
+    if _overflowed(trace):
+        found.append(("packer", "over-window"))
+    return tuple(sorted(found, key=lambda item: ROLES.index(item[0])))
+
+
+def _overflowed(trace: Trace) -> bool:
+    """Whether the model read less than was packed for it: a tokenizer makes a token or more of a word (hardly any joins
+    words), so a prompt with far fewer tokens than the context has words was cut on the way."""
+    context = trace.output("packer")
+    tokens = next((s.usage.prompt_tokens for s in trace.steps if s.role == "model" and s.usage), None)
+    return (
+        isinstance(context, Context)
+        and bool(tokens)
+        and len(context.text.split()) > WORDS_PER_TOKEN * (tokens or 0)
+    )
 
 
 def counted(traces: Iterable[Trace], abstention: str) -> dict[str, int]:

@@ -8,7 +8,7 @@ import pytest
 from diagnose.attribute.detectors import counted, detected
 from diagnose.core.artifact import Answer, Context, Output, Passage, Passages
 from diagnose.core.stage import Role
-from diagnose.core.trace import Step, Trace
+from diagnose.core.trace import Step, Trace, Usage
 from tests.repairs.scenes import CLAUSES, QUERY, passages
 
 FOUND = Passages(passages("d0", "d1", "d2"))
@@ -38,6 +38,17 @@ def scored(*scores: float) -> Passages:
 
 def test_nothing_is_seen_in_a_healthy_trace() -> None:
     assert detected(trace(), "I don't know.") == ()
+
+
+@pytest.mark.parametrize("words, tokens, seen", [(600, 480, True), (600, 510, False), (600, 0, False)])
+def test_a_prompt_shorter_than_its_context_was_cut_by_the_window(words: int, tokens: int, seen: bool) -> None:
+    made = trace(packer=Context("word " * words, passages("d1")))
+    steps = tuple(
+        msgspec.structs.replace(step, usage=Usage(prompt_tokens=tokens)) if step.role == "model" else step
+        for step in made.steps
+    )
+    found = detected(msgspec.structs.replace(made, steps=steps), "I don't know.")
+    assert (("packer", "over-window") in found) is seen
 
 
 @pytest.mark.parametrize(
