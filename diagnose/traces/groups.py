@@ -47,7 +47,8 @@ class SpanGroups:
         """Puts a span with the others of its trace."""
         try:
             data = _ENCODER.encode(span)
-        except UnicodeEncodeError:  # half a surrogate pair, as clipped JavaScript strings end in
+        # Half a surrogate pair, as clipped JavaScript strings end in, or a number of more than 64 bits.
+        except (UnicodeEncodeError, OverflowError):
             data = _ENCODER.encode(_sound(span))
         digest = blake2b(span.trace_id.encode(errors="replace"), digest_size=16).digest()
         place, number = len(self._offset), self._number_of.get(digest)
@@ -90,7 +91,7 @@ class SpanGroups:
 
 
 def _sound(span: Span) -> Span:
-    """The span with half surrogate pairs replaced."""
+    """The span with half surrogate pairs replaced, and numbers of more than 64 bits cut to that."""
     text = msgspec.to_builtins(span)
     return msgspec.convert(_replaced(text), Span)
 
@@ -102,4 +103,6 @@ def _replaced(value: object) -> object:
         return {_replaced(name): _replaced(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
         return [_replaced(item) for item in value]
+    if isinstance(value, int) and not isinstance(value, bool):
+        return max(-(2**63), min(value, 2**63 - 1))
     return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -138,9 +139,16 @@ SPANS_OF: dict[Format, Reader] = {
 """The readers of documents that hold spans."""
 
 
+def _encoded(value: object) -> bytes:
+    try:
+        return msgspec.json.encode(value)
+    except (UnicodeEncodeError, OverflowError):  # what JSON can say and msgspec does not
+        return json.dumps(value).encode()
+
+
 def _one_native(document: Document, reading: Reading) -> Iterator[Trace | Problem]:
     """One of our own traces out of a list, a laid-out document or standard input."""
-    line = Line(document.source, document.line, msgspec.json.encode(document.value))
+    line = Line(document.source, document.line, _encoded(document.value))
     decoded = decode_trace(line, trace_decoder(), TraceIds())
     if isinstance(decoded, list):
         reading.account.n["left out"] += 1
