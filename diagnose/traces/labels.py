@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from diagnose.core.trace import Gold, Trace
-from diagnose.errors import BadInput
+from diagnose.errors import BadInput, visible
 from diagnose.traces.account import Account
 from diagnose.traces.columns import ALIASES, columns_for, grouped
 from diagnose.traces.documents import Document, read_documents
@@ -118,8 +118,8 @@ def _native(document: Document) -> tuple[Gold | None, str | None]:
         return None, None
     try:
         return msgspec.convert(document.value["gold"], Gold), question
-    except msgspec.ValidationError as error:
-        raise BadInput(f"{document.source}:{document.line} gold: {error}") from error
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:  # a name that is half a surrogate pair
+        raise BadInput(f"{document.source}:{document.line} gold: {visible(str(error))}") from error
 
 
 def _over(one: Gold | None, other: Gold) -> Gold:
