@@ -32,6 +32,7 @@ PLAIN: dict[Any, st.SearchStrategy[Any]] = {
     float: NUMBER,
     bool: st.booleans(),
     type(None): st.none(),
+    msgspec.UnsetType: st.just(msgspec.UNSET),
 }
 
 
