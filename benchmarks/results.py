@@ -83,8 +83,14 @@ def main() -> None:
         s for s in sorted(HERE.glob("bench_*.py")) if not wanted or s.stem.removeprefix("bench_") in wanted
     ]
     kept = json.loads(KEPT.read_text()) if KEPT.exists() else {}
-    kept.update({script.stem: ran(script) for script in scripts})
-    KEPT.write_text(json.dumps(kept, indent=1) + "\n")
+    for script in scripts:  # written after each: a run that is broken off has what it measured
+        kept[script.stem] = ran(script)
+        KEPT.write_text(json.dumps(kept, indent=1) + "\n")
+        write(kept)
+
+
+def write(kept: dict[str, list[dict[str, object]]]) -> None:
+    """RESULTS.md from all that is kept."""
     lines = [
         "# Benchmarks",
         "",
