@@ -18,7 +18,7 @@ from figures import Figure
 
 HERE = Path(__file__).parent
 KEPT = HERE / "results.json"
-PACKAGES = ("diagnose-rag", "llama-cpp-python", "msgspec", "numpy", "scikit-learn", "bm25s", "httpx", "ray")
+PACKAGES = ("diagnose-blame", "llama-cpp-python", "msgspec", "numpy", "scikit-learn", "bm25s", "httpx", "ray")
 
 
 def ran(script: Path) -> list[dict[str, object]]:
