@@ -90,7 +90,7 @@ def blocks_of(passages: Sequence[Passage], text: str) -> list[Block]:
 def may_stand_cut(passages: Sequence[Passage], text: str) -> bool:
     """Whether some passage could stand cut in a text: False only where `blocks_of` finds no such block.
 
-    A fiftieth of its time: a passage stands whole where its text is in the context letter by letter, and not at all
+    Much cheaper than that: a passage stands whole where its text is in the context letter by letter, and not at all
     where neither its first words are in it nor the context's first words in the passage.
     """
     words = _WORD.findall(text)

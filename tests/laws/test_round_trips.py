@@ -45,6 +45,8 @@ def values_of(kind: Any) -> st.SearchStrategy[Any]:
         return st.sampled_from(arguments)
     if origin in (typing.Union, types.UnionType):
         return st.one_of([values_of(one) for one in arguments])
+    if origin is tuple and arguments[-1] is not Ellipsis:
+        return st.tuples(*(values_of(one) for one in arguments))
     if origin is tuple:
         return st.lists(values_of(arguments[0]), max_size=1).map(tuple)
     if origin is dict:
