@@ -14,12 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from diagnose.core.baseline import Baseline
+from diagnose.core.blame import Blame, Undecided
 from diagnose.core.coalition import keys
 from diagnose.core.game import Game, Runs
 from diagnose.core.outcome import TraceOutcome
 from diagnose.core.stage import ROLES, in_order
 from diagnose.traces.outcomes import read_outcomes
-from diagnose.traces.saved import read_games
+from diagnose.traces.saved import read_blames, read_games
 from diagnose.traces.to_jsonl import write_jsonl
 
 QUIET = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -67,9 +68,25 @@ def games(draw: st.DrawFn) -> Game:
     return Game(draw(TEXT), roles, {key: draw(st.floats(0, 1)) for key in keys(roles)}, draw(values_of(Runs)))
 
 
+@st.composite
+def blames(draw: st.DrawFn) -> Blame:
+    fields = {k: values_of(v) for k, v in typing.get_type_hints(Blame).items()}
+    fixed = ("shares", "loss", "verdict", "undecided")
+    made = {name: draw(fields[name]) for name in Blame.__struct_fields__ if name not in fixed}
+    share, undecided = draw(st.floats(-1, 1)), draw(st.booleans())
+    return Blame(
+        **made,
+        verdict="undecided" if undecided else "ranker",
+        undecided=draw(values_of(Undecided)) if undecided else None,
+        shares={"ranker": share},
+        loss=share,
+    )
+
+
 FORMATS: dict[str, tuple[st.SearchStrategy[Any], Callable[[Path], Any]]] = {
     "outcomes": (values_of(TraceOutcome), read_outcomes),
     "games": (games(), read_games),
+    "blames": (blames(), read_blames),
 }
 
 
