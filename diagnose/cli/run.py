@@ -59,7 +59,11 @@ Passing = Annotated[
     int, typer.Option(min=0, help="Replay so many right answers under each repair too, for net gains.")
 ]
 Probe = Annotated[
-    bool, typer.Option(help="Run ablations that tell how a convicted model fails (1 to 4 model calls each).")
+    bool,
+    typer.Option(
+        help="Run ablations that tell how a convicted model fails (1 to 4 model calls each; three times as many "
+        "where it is not deterministic)."
+    ),
 ]
 
 Sample = Annotated[

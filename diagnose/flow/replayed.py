@@ -7,15 +7,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-import msgspec
-
-from diagnose.ablate.plan import Plan
-from diagnose.ablate.probe import PROBED, probed
 from diagnose.ablate.spread import Effort
 from diagnose.ablate.trial import Trial, replay_of, tried
 from diagnose.attribute.verdict import blamed, without_game
 from diagnose.core.blame import Blame
-from diagnose.core.game import Game, Runs
+from diagnose.core.game import Game
 from diagnose.core.replay import Case
 from diagnose.core.trace import Trace
 from diagnose.errors import UsageError
@@ -26,10 +22,11 @@ from diagnose.flow.faithful import checked_fidelity, fragile_of, refuse_unfaithf
 from diagnose.flow.found import Found, Progress, Scored, silent
 from diagnose.flow.lazily import Settled, applies, bounds_note, settled
 from diagnose.flow.logged import failed, logged_case, scored, unreplayed
+from diagnose.flow.probing import probed_blame
 from diagnose.flow.sampled import sampled
 from diagnose.flow.stopped import unless_stopped, unplayed
 from diagnose.replay.fidelity import Compared
-from diagnose.replay.run import Broken, Meter, Runner
+from diagnose.replay.run import Runner
 from diagnose.score.label import Library
 from diagnose.score.table import Scorer
 
@@ -107,8 +104,9 @@ def replayed(
                 f"{_unsteady(runner)} is not. Leave --passing out, or make it deterministic (temperature = 0.0)"
             )
         runner.allowance = None
+        probing = settings.seed if settings.probe else None
         taken = [failures[i] for i in sorted(picked)]
-        found = sampled(everything, taken, runner, scorer, settings.effort, settings.probe, progress)
+        found = sampled(everything, taken, runner, scorer, settings.effort, probing, progress)
         found = with_left_out(found, failures)
     if settings.workarounds:
         found = unless_stopped(runner, lambda: with_workarounds(found, failures, runner)) or found
@@ -226,22 +224,7 @@ def _diagnosed(one: Failing, runner: Runner, settings: Settings) -> _Done:
         blame = without_game(one.item.trace.trace_id, not_replayable(trial.failure), facts)
         return _Done(blame, case=logged_case(one.item, one.label))
     blame = blamed(trial.game, one.scorer.pass_mark, facts)
-    if settings.probe and blame.verdict == "model" and blame.mode in PROBED and trial.plan is not None:
+    if settings.probe and trial.plan is not None:
         blame = probed_blame(blame, runner, trial.plan, settings.seed)
     case = case_of(one, blame, trial.game.roles, lambda mask: replay_of(trial, mask, evidence_of(one)))
     return _Done(blame, trial.game, case)
-
-
-def probed_blame(blame: Blame, runner: Runner, plan: Plan, seed: int) -> Blame:
-    """The blame of a convicted model with its mode refined by ablations; their runs are counted with its
-    own."""
-    meter = Meter()
-    try:
-        mode, evidence = probed(runner, plan, meter, seed)
-    except Broken:
-        return blame
-    more = meter.runs
-    runs = Runs(
-        blame.runs.model + more.model, blame.runs.stage + more.stage, blame.runs.memo_hits + more.memo_hits
-    )
-    return msgspec.structs.replace(blame, mode=mode, evidence=evidence, runs=runs)

@@ -23,6 +23,7 @@ from diagnose.core.stage import Role
 from diagnose.flow.failing import Failing, case_of, evidence_of, facts_of
 from diagnose.flow.found import Found, Progress, Scored
 from diagnose.flow.logged import logged_case, unreplayed
+from diagnose.flow.probing import probed_blame
 from diagnose.flow.right_answers import right_answers
 from diagnose.flow.stopped import left_over
 from diagnose.replay.fidelity import same
@@ -46,14 +47,23 @@ def sampled(
     runner: Runner,
     scorer: Scorer,
     effort: Effort,
-    probe: bool,
+    probing: int | None,
     progress: Progress,
 ) -> Found:
-    """Repeat prompts where they decide most, until every verdict is settled or the calls are spent."""
+    """Repeat prompts where they decide most, until every verdict is settled or the calls are spent.
+
+    `probing` is the seed of the ablations that tell how a convicted model fails, None for none. They are left out
+    where the calls are bounded: a verdict is worth more than its mode.
+    """
     trials = [_prepared(one, runner, scorer) for one in failures]
     ways = [t.way for t in trials if t.way is not None]
     spread(ways, runner, effort, right_answers(everything, runner, scorer), progress)
     done = [_concluded(trial, effort, scorer) for trial in trials]
+    if probing is not None and effort.max_calls is None and not runner.stopped:
+        told = [
+            _probed(blame, trial, runner, probing) for trial, (blame, _, _) in zip(trials, done, strict=True)
+        ]
+        done = [(blame, game, case) for blame, (_, game, case) in zip(told, done, strict=True)]
     return Found(
         everything,
         tuple(left_over(blame) if runner.stopped else blame for blame, _, _ in done),
@@ -217,6 +227,11 @@ def _concluded(trial: _Trial, effort: Effort, scorer: Scorer) -> tuple[Blame, Ga
     blame = _settled(blamed(game, scorer.pass_mark, facts), way, effort)
     case = case_of(one, blame, roles, lambda mask: replay_shown(one, cells, game, mask))
     return blame, game, case
+
+
+def _probed(blame: Blame, trial: _Trial, runner: Runner, seed: int) -> Blame:
+    """The blame with a convicted model's mode told by ablations."""
+    return blame if trial.way is None else probed_blame(blame, runner, trial.way.cells.plan, seed)
 
 
 def _gone(way: Sampled) -> bool:

@@ -99,3 +99,19 @@ def test_a_stage_of_its_own_does_not_get_lost() -> None:
     stage = Stage("ranker", "r", lambda given, seed: Answer(""), "1")
     pipeline = Pipeline("p", (stage,))
     assert with_model(pipeline, fingerprint="2").stages == (stage,)
+
+
+def test_ablations_tell_how_a_model_fails_that_may_answer_otherwise(healthy: Pipeline) -> None:
+    right = next(s.run for s in healthy.stages if s.role == "model")
+
+    def overwhelmed(given: Given, seed: int | None) -> Output:
+        alone = given.context is not None and len(given.context.passages) == 1
+        return right(given, seed) if alone else Answer("no idea at all")
+
+    pipeline = with_model(healthy, run=overwhelmed, deterministic=False, fingerprint="overwhelmed")
+    log = log_of(pipeline)[:4]
+    told, bare = diagnosed(pipeline, log), diagnosed(pipeline, log, Settings(probe=False))
+    assert [b.verdict for b in told.blames] == [b.verdict for b in bare.blames] == ["model"] * 4
+    assert all("right with gold alone, wrong as soon" in (b.evidence or "") for b in told.blames)
+    assert not any("right with gold alone" in (b.evidence or "") for b in bare.blames)
+    assert all(t.runs.model > b.runs.model for t, b in zip(told.blames, bare.blames, strict=True))
