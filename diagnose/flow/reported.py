@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from diagnose.attribute.cohorts import find_cohorts
 from diagnose.attribute.detectors import counted
@@ -10,7 +10,6 @@ from diagnose.attribute.gains import Log
 from diagnose.attribute.headline import nothing_judged
 from diagnose.attribute.label_first import label_first
 from diagnose.attribute.summarise import summarise
-from diagnose.attribute.topics import TAG, find_topics
 from diagnose.attribute.verdict import Facts, blamed_all
 from diagnose.core.game import Game
 from diagnose.core.pipeline import Pipeline
@@ -18,6 +17,7 @@ from diagnose.core.report import PassingCheck, Report, ToLabel
 from diagnose.core.stage import ROLES
 from diagnose.core.trace import Trace
 from diagnose.flow.addressing import addressing
+from diagnose.flow.cohort_tags import tags_of
 from diagnose.flow.found import Found
 from diagnose.flow.retrieval import retrieval_of
 from diagnose.replay.fidelity import fidelity_of
@@ -47,7 +47,7 @@ def reported(
     log = Log(len(traces), build.score_of(scores), clusters=_clusters(traces))
     summary = summarise(found.games, found.blames, log, seed)
     roles = build.roles_of(traces, pipeline)
-    cohorts = find_cohorts(found.blames, _tags(traces, seed), roles, seed)
+    cohorts = find_cohorts(found.blames, tags_of(found.scored, scorer, seed), roles, seed)
     unscored = len(traces) - len(scores)
     notes = (
         [f"{unscored} traces have no score and no usable label: they count as traces only"]
@@ -114,14 +114,6 @@ def _interrupted(found: Found) -> tuple[str, ...]:
         f"partial: the run was interrupted; {_left(found)} of {len(found.blames)} failures are left, and every "
         "number is of the others. The same command with --resume finishes it, and makes no call twice",
     )
-
-
-def _tags(traces: Sequence[Trace], seed: int) -> dict[str, Mapping[str, str]]:
-    """The tags of each trace, with the topic of its question where the log's questions fall into topics."""
-    topics = find_topics({t.trace_id: t.query.text for t in traces}, seed).of
-    return {
-        t.trace_id: {TAG: topics[t.trace_id], **t.tags} if t.trace_id in topics else t.tags for t in traces
-    }
 
 
 def _label_first(found: Found, scorer: Scorer) -> tuple[ToLabel, ...]:
