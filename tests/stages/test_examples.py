@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from diagnose.core.artifact import Answer, Passages, Query
+from diagnose.core.artifact import Answer, Passages, Query, Route
 from diagnose.core.trace import Step, Trace
 from diagnose.stages.load import load_pipeline
 from diagnose.traces.from_jsonl import read_traces
@@ -39,11 +39,28 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_every_example_is_tried() -> None:
-    here = {"functions", "openai", "rerank", "http", "recorded", "recording"}
+    here = {"by-complexity", "functions", "openai", "rerank", "http", "recorded", "recording"}
     elsewhere = {"langchain", "llamaindex", "haystack"}  # tests/foreign/test_examples.py
     page = (ROOT / "docs" / "pipelines.md").read_text(encoding="utf-8")
     assert page.count("\n```python\n") + page.count("\n```toml\n") == page.count("<!-- file: ")
     assert {part.partition("/")[0] for part in page.split("<!-- file: ")[1:]} == here | elsewhere
+
+
+def test_routing_by_complexity(folder: Path) -> None:
+    (folder / "by-complexity" / "corpus.jsonl").write_text(
+        json.dumps({"id": "a", "text": "Leave lasts."}) + "\n"
+    )
+    pipeline = load_pipeline(folder / "by-complexity" / "pipeline.toml")
+    router = pipeline.stage("router")
+    assert router is not None
+    routes = [
+        router.run(given(text), None)
+        for text in (
+            "How long is leave?",
+            "Which leave is longer than that of those who are older than both?",
+        )
+    ]
+    assert routes == [Route("small"), Route("large")]
 
 
 def test_functions(folder: Path) -> None:

@@ -123,15 +123,17 @@ def test_a_failed_write_leaves_the_old_file_alone(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_the_file_gets_usual_permissions_and_links_stay_links(tmp_path: Path) -> None:
-    (tmp_path / "real.jsonl").touch(0o600)
+def test_a_new_file_is_its_owners_alone_an_old_one_keeps_its_mode_and_links_stay_links(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "real.jsonl").touch(0o644)
     link = tmp_path / "link.jsonl"
     link.symlink_to("real.jsonl")
     write_jsonl(link, [Trace("a", Query("q"))])
     assert link.is_symlink()
-    plain = tmp_path / "plain"
-    plain.touch()
-    assert stat.S_IMODE((tmp_path / "real.jsonl").stat().st_mode) == stat.S_IMODE(plain.stat().st_mode)
+    write_jsonl(tmp_path / "new.jsonl", [Trace("a", Query("q"))])
+    modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("real.jsonl", "new.jsonl")]
+    assert modes == [0o644, 0o600]
 
 
 def test_packed_bytes_depend_on_the_content_alone(tmp_path: Path) -> None:
