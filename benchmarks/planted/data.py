@@ -118,3 +118,11 @@ def _short_queries() -> Iterator[Row]:
     for row in _rows("hotpotqa500/queries.jsonl"):
         if row["type"] == "bridge" and row["answers"][0].lower() not in ("yes", "no"):
             yield _labelled(row, [{"id": doc_id} for doc_id in row["gold_doc_ids"]])
+
+
+if __name__ == "__main__":
+    absent = missing()
+    if absent:
+        raise SystemExit(absent)
+    made_ready()
+    print(f"written into {READY}")
