@@ -2,7 +2,9 @@
 
     python -m tests.safety.fuzz --inputs 1000000 --seed 1
 
-prints what was tried; an input that breaks a reader is kept in `corpus/`, where a test throws it again for good.
+prints what was tried; an input that breaks a reader is kept in `corpus/`, where a test throws it again for good. The
+inputs are made in rounds of 10,000, each from the seed and its number, and each says on stderr what it came to:
+`--first-round 40` goes on after a run that was broken off in its fortieth.
 `fuzz_atheris.py` drives the same readers by coverage.
 """
 
@@ -32,6 +34,8 @@ from diagnose.traces.read import read_log
 from diagnose.traces.saved import read_blames, read_cases, read_games
 
 CORPUS = Path(__file__).parent / "corpus"
+ROUND = 10_000
+"""Inputs between two words on how far it is."""
 SLOW_S = 5.0
 """CPU seconds after which one small input counts as a failure of its own."""
 
@@ -138,28 +142,45 @@ def fuzzed(
     return tried, list(found.values())
 
 
+def kept(found: Sequence[Finding], label: str) -> None:
+    """Findings, written where a test throws them again."""
+    CORPUS.mkdir(exist_ok=True)
+    for i, (name, data, broken) in enumerate(found):
+        (CORPUS / f"{name}-{label}-{i}.bin").write_bytes(data)
+        sys.stderr.write(f"{name}: {broken}\n")
+
+
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--inputs", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=float("inf"))
+    parser.add_argument("--first-round", type=int, default=0)
     parser.add_argument("--reader", action="append", choices=list(READERS))
     options = parser.parse_args()
+    names = options.reader or tuple(READERS)
+    until = time.monotonic() + options.seconds
     started = time.process_time()
-    tried, found = fuzzed(options.inputs, options.seed, options.reader or tuple(READERS), options.seconds)
-    CORPUS.mkdir(exist_ok=True)
-    for i, (name, data, broken) in enumerate(found):
-        (CORPUS / f"{name}-{options.seed}-{i}.bin").write_bytes(data)
-        sys.stderr.write(f"{name}: {broken}\n")
+    tried: Counter[str] = Counter()
+    failures = 0
+    for i in range(options.first_round, -(-options.inputs // ROUND)):
+        n = min(ROUND, options.inputs - i * ROUND)
+        of_round, found = fuzzed(n, options.seed * 100_000 + i, names, until - time.monotonic())
+        tried += of_round
+        failures += len(found)
+        kept(found, f"{options.seed}-{i}")
+        sys.stderr.write(f"round {i}: {tried.total():,} inputs, {failures} failures\n")
+        if time.monotonic() > until:
+            break
     said: dict[str, Any] = {
         "inputs": tried.total(),
         "readers": dict(tried),
-        "failures": len(found),
+        "failures": failures,
         "cpu_s": round(time.process_time() - started, 1),
     }
     sys.stdout.write(json.dumps(said) + "\n")
-    sys.exit(1 if found else 0)
+    sys.exit(1 if failures else 0)
 
 
 if __name__ == "__main__":
