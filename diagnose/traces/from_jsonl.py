@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from hashlib import blake2b
 from itertools import pairwise
 from pathlib import Path
@@ -30,6 +31,7 @@ class TraceLine(Frozen, frozen=True, kw_only=True):
     provenance: Provenance | None = None
 
 
+@cache
 def trace_decoder() -> LineDecoder[TraceLine]:
     """Decodes lines of `diagnose.trace/1`; steps' outputs by their role."""
     return LineDecoder(line_type(TraceLine, steps=tuple[AnyStepLine, ...]), TRACE_SCHEMA)

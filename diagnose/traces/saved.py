@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -82,9 +83,14 @@ def read_blames(path: Path | str, *, limits: Limits = DEFAULT_LIMITS) -> Iterato
 
 def read_cases(path: Path | str, *, limits: Limits = DEFAULT_LIMITS) -> Iterator[Case | Problem]:
     """The cases of a file (`diagnose.replay/1`), in order; errors as `read_games`."""
+    return _read(path, limits, _case_decoder(), _to_case, lambda case: case.trace_id)
+
+
+@cache
+def _case_decoder() -> LineDecoder[CaseLine]:
     replay: Any = line_type(ReplayLine, ran=tuple[AnyRanLine, ...])
     kind: type[CaseLine] = line_type(CaseLine, logged=tuple[AnyStepLine, ...], replays=tuple[replay, ...])
-    return _read(path, limits, LineDecoder(kind, REPLAY_SCHEMA), _to_case, lambda case: case.trace_id)
+    return LineDecoder(kind, REPLAY_SCHEMA)
 
 
 def _read(

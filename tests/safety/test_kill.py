@@ -7,40 +7,85 @@ import os
 import random
 import signal
 import sqlite3
+import subprocess
 import sys
 import time
 from contextlib import closing
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from tests.cli.desks import command, files
-from tests.cli.slow_desk import SlowDesk, ended
+from tests.cli.slow_desk import SlowDesk, ended, waited
 
 TORTURE = bool(os.environ.get("DIAGNOSE_TORTURE"))
-KILLS = 50 if TORTURE else 5
+KILLS = 50 if TORTURE else 6
+SLOW_S = 0.25
+"""Seconds of a model call: most of a run's life is then in its calls."""
 SEED = 17
 
 pytestmark = pytest.mark.slow
 
 
+class Life(NamedTuple):
+    """When a whole run came to what, in seconds: its first call after the start, then the last call's end and the
+    last write after that first call."""
+
+    first_s: float
+    called_s: float
+    over_s: float
+
+
+def lived(desk: SlowDesk, process: subprocess.Popen[bytes], calls: int) -> Life:
+    """Follows a run that nobody disturbs."""
+    started = time.monotonic()
+    waited(desk, process, 1)
+    first = time.monotonic()
+    while desk.notes.count(">") < calls and process.poll() is None:
+        time.sleep(0.002)
+    called = time.monotonic()
+    assert ended(process)[0] == 0
+    return Life(first - started, called - first, time.monotonic() - first)
+
+
+def moments(draw: random.Random, n: int, life: Life) -> list[tuple[str, float]]:
+    """When to kill: of ten moments one before the first call, eight between it and the last call's end, and one
+    from there to the last write; each with what it is counted from. Each kind is drawn evenly."""
+    few = max(1, n // 10)
+    early = [("start", draw.uniform(0.05, life.first_s)) for _ in range(few)]
+    late = [("last", draw.uniform(0.0, max(0.05, life.over_s - life.called_s))) for _ in range(few)]
+    middle = n - 2 * few
+    # One moment in each of as many equal parts: even, and random all the same.
+    between = [("first", (i + draw.random()) / middle * life.called_s) for i in range(middle)]
+    return [*early, *between, *late]
+
+
 def test_killed_at_random_moments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     desk = SlowDesk(tmp_path / "desk", most=6)
-    monkeypatch.setenv("DIAGNOSE_CACHE_DIR", str(tmp_path / "whole"))
-    whole = tmp_path / "whole" / "out"
     arguments = ("run", desk.log, "-p", desk.pipeline, "-o")
-    started = time.monotonic()
-    assert ended(desk.start(*arguments, whole, cache=tmp_path / "whole"))[0] == 0
-    took_s, calls, expected = time.monotonic() - started, desk.calls, files(whole)
-    draw, told = random.Random(SEED), []
-    for i in range(KILLS):
+    whole = tmp_path / "whole" / "out"
+    monkeypatch.setenv("DIAGNOSE_CACHE_DIR", str(tmp_path / "counted"))
+    assert command(*arguments, tmp_path / "counted" / "out").exit_code == 0
+    calls = desk.calls
+    desk.forget()
+    process = desk.start(*arguments, whole, cache=tmp_path / "whole", slow_s=SLOW_S)
+    life, expected = lived(desk, process, calls), files(whole)
+    assert expected == files(tmp_path / "counted" / "out")
+    told = []
+    for i, (since, wait_s) in enumerate(moments(random.Random(SEED), KILLS, life)):
         desk.forget()
         cache, out = tmp_path / f"cache{i}", tmp_path / f"killed{i}" / "out"
-        process = desk.start(*arguments, out, cache=cache)
-        time.sleep(draw.uniform(0.1, took_s))
+        process = desk.start(*arguments, out, cache=cache, slow_s=SLOW_S)
+        if since != "start":
+            waited(desk, process, 1 if since == "first" else calls)
+        while since == "last" and desk.broken_off and process.poll() is None:
+            time.sleep(0.002)
+        time.sleep(wait_s)
         process.send_signal(signal.SIGKILL)
         process.communicate()
         before, broken_off = desk.calls, desk.broken_off
+        had_ended = (out / "report.json").exists() and not (out / "unfinished.json").exists()
         check_nothing_is_half(out, expected)
         monkeypatch.setenv("DIAGNOSE_CACHE_DIR", str(cache))
         resumed = time.monotonic()
@@ -49,9 +94,21 @@ def test_killed_at_random_moments(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         assert files(out) == expected
         with closing(sqlite3.connect(cache / "memo.sqlite")) as db:
             assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        assert calls <= desk.calls <= calls + 1, "at most the call under way is made again"
-        told.append((before, broken_off, desk.calls - calls, time.monotonic() - resumed))
+        repeated = desk.calls - calls
+        assert 0 <= repeated <= broken_off <= 1, "at most the call under way is made again"
+        told.append(Kill(before, broken_off, had_ended, repeated, time.monotonic() - resumed))
     say(told, calls)
+
+
+class Kill(NamedTuple):
+    """What a kill came to: calls begun before it, whether one was under way, whether the run had ended, calls made
+    again, and seconds to resume."""
+
+    before: int
+    broken_off: int
+    had_ended: bool
+    repeated: int
+    resume_s: float
 
 
 def check_nothing_is_half(out: Path, expected: dict[str, bytes]) -> None:
@@ -68,15 +125,21 @@ def check_nothing_is_half(out: Path, expected: dict[str, bytes]) -> None:
         left.unlink()
 
 
-def say(told: list[tuple[int, int, int, float]], calls: int) -> None:
+def say(told: list[Kill], calls: int) -> None:
     """The figures of docs/reliability.md."""
-    begun = [before for before, *_ in told]
-    kinds = {"before the first call": begun.count(0), "after the last": sum(n >= calls for n in begun)}
+    during = [k for k in told if k.before > 0 and (k.before < calls or k.broken_off)]
+    parts = [0] * 4
+    for kill in during:
+        parts[min(3, (kill.before - 1) * 4 // calls)] += 1
     figures = {
         "kills": len(told),
-        **kinds,
-        "in the middle of a call": sum(broken_off for _, broken_off, *_ in told),
-        "calls repeated": sum(repeated for *_, repeated, _ in told),
-        "median seconds to resume": round(sorted(s for *_, s in told)[len(told) // 2], 2),
+        "before the first call": sum(k.before == 0 for k in told),
+        "by quarter of the calls": parts,
+        "after the last call": sum(k.before >= calls and not k.broken_off for k in told),
+        "of these after the last write": sum(k.had_ended for k in told),
+        "in the middle of a call": sum(k.broken_off for k in told),
+        "calls of a run": calls,
+        "calls repeated": sum(k.repeated for k in told),
+        "median seconds to resume": round(sorted(k.resume_s for k in told)[len(told) // 2], 2),
     }
     sys.stderr.write(f"\n{json.dumps(figures)}\n")
