@@ -29,6 +29,9 @@ def mode_of(role: Role, given: Given, own: Output, scene: Scene) -> str | None:
 
 def repeated(passages: Sequence[Passage]) -> float:
     """The part of the passages whose text stands earlier in the list already, 0 to 1."""
+    starts = {tuple(p.text.lower().split(None, 4)[:4]) for p in passages}
+    if len(starts) == len(passages) and () not in starts:
+        return 0.0
     texts = [" ".join(p.text.split()).lower() or p.id for p in passages]
     return 1.0 - len(set(texts)) / len(texts) if texts else 0.0
 

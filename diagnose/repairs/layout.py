@@ -11,9 +11,11 @@ import re
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from diagnose.core.artifact import Passage
+from diagnose.score.evidence import TEXT_LIMIT, words_of
 
 _WORD = re.compile(r"\w+")
 CUT_WORDS = 4
@@ -91,23 +93,46 @@ def may_stand_cut(passages: Sequence[Passage], text: str) -> bool:
     """Whether some passage could stand cut in a text: False only where `blocks_of` finds no such block.
 
     Much cheaper than that: a passage stands whole where its text is in the context letter by letter, and not at all
-    where neither its first words are in it nor the context's first words in the passage.
+    where neither its first words are in the context nor the context begins with its last ones.
     """
-    words = _WORD.findall(text)
-    body, front = f" {' '.join(words)} ".lower(), [word.lower() for word in words[: CUT_WORDS + 1]]
-    return any(p.text not in text and _may_stand(p.text, body, front) for p in passages if p.text)
+    left = [p.text for p in passages if p.text and p.text not in text]
+    if not left:
+        return False
+    words = _spelt(text)
+    body = f" {' '.join(words)} "
+    # Behind the rest of a word that was cut, too.
+    fronts = [f" {' '.join(words[first:])} " for first in (0, 1) if len(words) >= first + CUT_WORDS]
+    needles = [f" {' '.join(words[first : first + CUT_WORDS])} " for first in range(len(fronts))]
+    return any(_may_stand(passage, body, fronts, needles) for passage in left)
 
 
-def _may_stand(passage: str, body: str, front: Sequence[str]) -> bool:
-    begins = [match[0] for match, _ in zip(_WORD.finditer(passage), range(CUT_WORDS), strict=False)]
-    if len(begins) == CUT_WORDS and f" {' '.join(begins)} ".lower() in body:
+def _may_stand(passage: str, body: str, fronts: Sequence[str], needles: Sequence[str]) -> bool:
+    begins, whole = _begins(passage)
+    if begins is not None and begins in body:
         return True
-    lowered = passage.lower()
-    # A front cut may be longer than these words; then they are in it, too.
-    return any(
-        len(part) == CUT_WORDS and all(word in lowered for word in part)
-        for part in (front[:CUT_WORDS], front[1:])
-    )
+    for front, needle in zip(fronts, needles, strict=True):
+        at = whole.find(needle)
+        while at >= 0:
+            if front.startswith(whole[at:]):
+                return True
+            at = whole.find(needle, at + 1)
+    return False
+
+
+@lru_cache(maxsize=8192)
+def _begins(passage: str) -> tuple[str | None, str]:
+    """The padded first words of a passage (None where it has too few to be told by) and all of them; passages come
+    back in other traces."""
+    words = _spelt(passage)
+    first = f" {' '.join(words[:CUT_WORDS])} " if len(words) > CUT_WORDS else None
+    return first, f" {' '.join(words)} "
+
+
+def _spelt(text: str) -> Sequence[str]:
+    """The words of a text, as `_Words` has them."""
+    if text.isascii() and len(text) <= TEXT_LIMIT:
+        return words_of(text)
+    return [word.lower() for word in _WORD.findall(text)]
 
 
 def _front_cut(body: _Words, unseen: Sequence[tuple[int, _Words]]) -> list[Block]:
