@@ -79,15 +79,19 @@ class Bench:
         return {role: n for role in ROLES if (n := sum(c.get(role, 0) for c in counts))}
 
 
-def bench_of(a: Pipeline, b: Pipeline, memo: Memo, seed: int, runs: int) -> Bench:
-    """Set two pipelines up for swapping. UsageError where a mixture of them has no model."""
+def bench_of(
+    a: Pipeline, b: Pipeline, memo: Memo, seed: int, runs: int, stop: Callable[[], bool] = lambda: False
+) -> Bench:
+    """Set two pipelines up for swapping; once `stop` says so, no stage is called any more.
+
+    UsageError where a mixture of them has no model."""
     roles = differing(a, b)
     runners: dict[int, Runner] = {}
     for mask in range(1 << len(roles)):
         pipeline = mixed(a, b, members(roles, mask))
         if pipeline.stage("model") is None:
             raise UsageError(f"{quoted(pipeline.name)} has no model: both pipelines are to end in an answer")
-        runners[mask] = Runner(pipeline, memo, seed)
+        runners[mask] = Runner(pipeline, memo, seed, stop)
     steady = all(
         runner.steady(stage) for runner in runners.values() for stage in _all_stages(runner.pipeline)
     )

@@ -39,9 +39,15 @@ Score = Callable[[Trace, str], float | None]
 
 
 def swept(
-    cells: Sequence[Pipeline], memo: Memo, trace: Trace, score_of: Score, seed: int = 0, repeats: int = 1
+    cells: Sequence[Pipeline],
+    memo: Memo,
+    trace: Trace,
+    score_of: Score,
+    seed: int = 0,
+    repeats: int = 1,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Swept | None:
-    """One trace in every cell; None where its label gives nothing to score by.
+    """One trace in every cell; None where its label gives nothing to score by, Stopped once `stop` says so.
 
     Cells share the memo and their seeds, so that they differ by their settings alone. `repeats` count where a
     stage is not deterministic.
@@ -49,7 +55,7 @@ def swept(
     meter = Meter()
     values = np.full((3, len(cells)), np.nan)
     for i, pipeline in enumerate(cells):
-        runner = Runner(pipeline, memo, seed)
+        runner = Runner(pipeline, memo, seed, stop)
         times = 1 if all(stage.deterministic for stage in _all_stages(pipeline)) else repeats
         try:
             drawn = [_once(runner, trace, score_of, meter, repeat) for repeat in range(times)]

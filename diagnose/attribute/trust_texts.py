@@ -47,6 +47,9 @@ TRUST_NUMBERS: dict[str, Entry] = {
         "0 to 0.9",
         "part",
     ),
+    "report.trust.partial": field(
+        "Whether it was interrupted before all faults were planted (never in a report)."
+    ),
     "report.trust.notes": field("What did not happen: faults that made no query fail."),
     "report.trust.trials.faults": field("What was planted; nothing in a no-fault control."),
     "report.trust.trials.roles": field("The stages it was planted in.", see=("roles",)),

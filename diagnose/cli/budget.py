@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from diagnose.cli.session import Debug, Json, NoMemo, Quiet, Seed, Strict, guarded, paper, say
+from diagnose.cli.session import Debug, Json, NoMemo, Quiet, Resume, Seed, Strict, guarded, paper, say
 from diagnose.cli.sources import Gold, Logs, Wanted
 from diagnose.cli.sweeping import Sweeps, Yes
-from diagnose.errors import UsageError
+from diagnose.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
     from diagnose.core.budget import Budget
@@ -45,6 +45,7 @@ def budget(
     yes: Yes = False,
     seed: Seed = 0,
     strict: Strict = False,
+    resume: Resume = False,
     no_memo: NoMemo = False,
     json: Json = False,
     quiet: Quiet = False,
@@ -60,9 +61,11 @@ def budget(
     from diagnose.cli.opened import corpus_of, log_of, pipeline_of, scorer_of
     from diagnose.cli.outputs import ready_folder
     from diagnose.cli.sweeping import UNROUTED, gridded, labelled, own_axes, settings_of
+    from diagnose.cli.unfinished import begin, check_resume, finish, inputs_of
     from diagnose.flow.budgeted import Allocation, budget_of
     from diagnose.flow.costs import read_prices
     from diagnose.flow.swept import Spend, sampled_for
+    from diagnose.report.build import digest_of
     from diagnose.stages.overrides import axis_of, grid_size
 
     spend = Spend(runs, max_calls, yes, read_prices(prices) if prices else None, seed)
@@ -79,10 +82,18 @@ def budget(
     chosen = sampled_for(labelled(log), grid_size(axes) + 1, spend.for_steady(steady))
     settings = settings_of(axes, loaded, UNROUTED if loaded.stage("router") else None)
     ready_folder(output)
+    check_resume(resume, no_memo)
+    told = {"tiers": tiers, "tolerance": tolerance, "runs": runs, "cells": settings, "prices": spend.prices}
+    begin(output, inputs_of(digest_of(chosen), loaded, **told, seed=seed), resume, quiet)
     grid = gridded(pipeline, chosen, settings, scorer, spend, no_memo, quiet)
     found = budget_of(grid, scorer, Allocation(tiers, tolerance, seed))
     _write(output, found)
     _show(found, output, json, quiet)
+    if found.partial:
+        raise Interrupted(
+            f"interrupted: {output} holds a partial budget; the same command with --resume finishes it"
+        )
+    finish(output)
 
 
 def _write(folder: Path, found: Budget) -> None:

@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from diagnose.cli.compared import SUFFIXES, Allow, Outputs, check_suffixes, show_all, write_all
-from diagnose.cli.session import Debug, Json, NoMemo, Quiet, Seed, Strict, guarded, memo_path, progress, say
-from diagnose.errors import BadInput, UsageError
+from diagnose.cli.interrupt import stoppable
+from diagnose.cli.session import (
+    Debug,
+    Json,
+    NoMemo,
+    Quiet,
+    Resume,
+    Seed,
+    Strict,
+    guarded,
+    memo_path,
+    progress,
+    say,
+)
+from diagnose.errors import BadInput, Interrupted, UsageError
+
+if TYPE_CHECKING:
+    from diagnose.core.pipeline import Pipeline
+    from diagnose.core.swap import Swaps
+    from diagnose.core.trace import Trace
 
 PIPELINE = ".toml"
 
@@ -37,6 +57,7 @@ def compare(
     output: Outputs = None,
     seed: Seed = 0,
     strict: Strict = False,
+    resume: Resume = False,
     no_memo: NoMemo = False,
     json: Json = False,
     quiet: Quiet = False,
@@ -52,9 +73,12 @@ def compare(
     if all(pipelines):
         if traces is None:
             raise UsageError("two pipelines are compared over queries: give --traces FILE")
-        _swap(a, b, traces, runs, tolerance, most, allow or [], outputs, seed, strict, no_memo, json, quiet)
+        swapping = Swapping(a, b, traces, most, runs, tolerance, seed)
+        _swap(swapping, allow or [], outputs, strict, resume, no_memo, json, quiet)
     elif any(pipelines):
         raise UsageError("expected two reports or two pipeline files (.toml), found one of each")
+    elif resume:
+        raise UsageError("--resume is for two pipelines: two reports are compared in no time")
     elif traces is not None:
         raise UsageError("--traces is for two pipelines; two reports bring their own")
     else:
@@ -73,37 +97,71 @@ def _compare(
     show_all(found, sections, json, quiet)
 
 
+@dataclass(frozen=True)
+class Swapping:
+    """What two pipelines are compared on: the first `most` queries of a file, with `runs` repeats."""
+
+    a: Path
+    b: Path
+    traces: Path
+    most: int | None
+    runs: int
+    tolerance: float
+    seed: int
+
+
 def _swap(
-    a: Path,
-    b: Path,
-    traces: Path,
-    runs: int,
-    tolerance: float,
-    most: int | None,
+    given: Swapping,
     allow: list[str],
     outputs: list[Path],
-    seed: int,
     strict: bool,
+    resume: bool,
     no_memo: bool,
     json: bool,
     quiet: bool,
 ) -> None:
-    from diagnose.cli.opened import pipeline_of, scorer_of, traces_of
-    from diagnose.flow.swapped import swaps_of
-    from diagnose.replay.memo import opened
+    from diagnose.cli.opened import pipeline_of, traces_of
+    from diagnose.cli.unfinished import inputs_of, noted
+    from diagnose.report.build import digest_of
     from diagnose.report.sections import swap_sections
 
-    queries, _ = traces_of(traces, strict, quiet)
-    first, second = pipeline_of(a), pipeline_of(b)
+    queries = traces_of(given.traces, strict, quiet)[0][: given.most]
+    first, second = pipeline_of(given.a), pipeline_of(given.b)
     if first.score != second.score and "scorer" not in allow:
         raise BadInput(
-            f"{a.name} and {b.name} have different [score] tables: the change would be the scorer's; make them alike, "
-            f"or judge both by that of {a.name} with --allow scorer"
+            f"{given.a.name} and {given.b.name} have different [score] tables: the change would be the scorer's; "
+            f"make them alike, or judge both by that of {given.a.name} with --allow scorer"
         )
-    with opened(memo_path(no_memo)) as memo, progress("swapping stages", quiet) as tick:
-        found = swaps_of(queries[:most], first, second, scorer_of(first), memo, seed, runs, tolerance, tick)
+    inputs = inputs_of(digest_of(queries), None, runs=given.runs, tolerance=given.tolerance, seed=given.seed)
+    for side, pipeline in (("A", first), ("B", second)):
+        inputs |= {f"{name} of {side}": value for name, value in inputs_of("", pipeline).items()}
+    with noted("compare", (given.a, given.b, given.traces), inputs, resume, no_memo, quiet):
+        found = _swapped(given, queries, first, second, no_memo, quiet)
+        sections = list(swap_sections(found))
+        write_all(outputs, found, sections, {}, f"{found.pipeline_a} and {found.pipeline_b}")
+        show_all(found, sections, json, quiet)
+        if found.partial:
+            raise Interrupted(
+                "interrupted: this is a partial result; the same command with --resume finishes it"
+            )
+
+
+def _swapped(
+    given: Swapping, queries: Sequence[Trace], first: Pipeline, second: Pipeline, no_memo: bool, quiet: bool
+) -> Swaps:
+    from diagnose.cli.opened import scorer_of
+    from diagnose.flow.swapped import swaps_of
+    from diagnose.replay.memo import opened
+
+    with (
+        opened(memo_path(no_memo)) as memo,
+        stoppable(quiet) as stop,
+        progress("swapping stages", quiet) as tick,
+    ):
+        scorer = scorer_of(first)
+        found = swaps_of(
+            queries, first, second, scorer, memo, given.seed, given.runs, given.tolerance, tick, stop
+        )
         if memo.note:
             say(memo.note, quiet)
-    sections = list(swap_sections(found))
-    write_all(outputs, found, sections, {}, f"{found.pipeline_a} and {found.pipeline_b}")
-    show_all(found, sections, json, quiet)
+    return found

@@ -247,11 +247,10 @@ def _begin(
     quiet: bool,
 ) -> str:
     """Note what is run (and give the run its id), so that --resume can tell whether it goes on with the same."""
-    from diagnose.cli.unfinished import begin, inputs_of
+    from diagnose.cli.unfinished import begin, check_resume, inputs_of
     from diagnose.report.build import digest_of
 
-    if resume and no_memo:
-        raise UsageError("--resume goes on from the memo: leave --no-memo out")
+    check_resume(resume, no_memo)
     chosen = {name: getattr(settings, name) for name in settings.__dataclass_fields__ if name != "effort"}
     inputs = inputs_of(
         digest_of(log),

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from diagnose.cli.interrupt import stoppable
 from diagnose.cli.session import memo_path, paper, progress, say
-from diagnose.errors import UsageError
+from diagnose.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
     from diagnose.core.pipeline import Pipeline
@@ -88,8 +89,12 @@ def gridded(
     from diagnose.stages.load import load_variants
 
     pipelines = load_variants(path, settings, traces=log)
-    with opened(memo_path(no_memo)) as memo, progress("sweeping", quiet) as tick:
-        grid = grid_of(log, pipelines, settings, scorer, memo, spend, tick)
+    with (
+        opened(memo_path(no_memo)) as memo,
+        stoppable(quiet) as stop,
+        progress("sweeping", quiet) as tick,
+    ):
+        grid = grid_of(log, pipelines, settings, scorer, memo, spend, tick, stop)
         if memo.note:
             say(memo.note, quiet)
     return grid
@@ -151,6 +156,10 @@ def run_sweep(
     write_bytes(output / "sweep.json", document(found))
     if not json and not quiet:
         text_sections(sweep_sections(found), paper())
+    if found.partial:
+        raise Interrupted(
+            f"interrupted: the report in {output} is whole and its sweep is partial; the same command finishes it"
+        )
 
 
 def with_silver(

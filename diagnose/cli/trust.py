@@ -4,12 +4,27 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from diagnose.cli.session import Debug, Json, NoMemo, Quiet, Seed, Strict, guarded, paper, progress, say
-from diagnose.errors import Inconclusive, UsageError
+from diagnose.cli.session import (
+    Debug,
+    Json,
+    NoMemo,
+    Quiet,
+    Resume,
+    Seed,
+    Strict,
+    guarded,
+    paper,
+    progress,
+    say,
+)
+from diagnose.errors import Inconclusive, Interrupted, UsageError
+
+if TYPE_CHECKING:
+    from diagnose.core.trust import Trust
 
 
 @guarded
@@ -31,6 +46,7 @@ def trust(
     ] = None,
     seed: Seed = 0,
     strict: Strict = False,
+    resume: Resume = False,
     no_memo: NoMemo = False,
     json: Json = False,
     quiet: Quiet = False,
@@ -40,12 +56,11 @@ def trust(
 
     Example: diagnose trust traces.jsonl --pipeline pipeline.toml
     """
-    import msgspec
-
     from diagnose.ablate.spread import Effort
     from diagnose.cli.opened import pipeline_of, runner_of, scorer_of, traces_of
+    from diagnose.cli.unfinished import inputs_of, noted
     from diagnose.flow.trust import combinations_of, trusted
-    from diagnose.report.trust_text import trust_text
+    from diagnose.report.build import digest_of
     from diagnose.stages.faults import FAULTS
 
     for name in fault or ():
@@ -56,18 +71,35 @@ def trust(
     faults = combinations_of(loaded, pairs, fault or ())
     if noise:
         faults = [(), *faults]
-    with runner_of(loaded, seed, no_memo, quiet) as runner, progress("planting faults", quiet) as tick:
-        found = trusted(log[:most], runner, scorer_of(loaded), faults, noise, Effort(alpha), tick)
+    names = [[one.name for one in planted] for planted in faults]
+    inputs = inputs_of(digest_of(log[:most]), loaded, fault=names, noise=noise, alpha=alpha, seed=seed)
+    with noted("trust", (traces, pipeline), inputs, resume, no_memo, quiet):
+        with runner_of(loaded, seed, no_memo, quiet) as runner, progress("planting faults", quiet) as tick:
+            found = trusted(log[:most], runner, scorer_of(loaded), faults, noise, Effort(alpha), tick)
+        if found.partial:
+            _show(found, json)
+            raise Interrupted(
+                "interrupted: this is a partial result, attached to nothing; the same command with --resume finishes it"
+            )
     if attach is not None:
         from diagnose.cli.outputs import attach_trust
 
         attach_trust(attach, found)
         say(f"attached to {attach}", quiet)
-    if json:
-        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
-    else:
-        trust_text(found, paper())
+    _show(found, json)
     if not found.failed:
         raise Inconclusive(
             "no planted fault made a query fail that the pipeline answers: nothing was measured"
         )
+
+
+def _show(found: Trust, json: bool) -> None:
+    import msgspec
+
+    from diagnose.report.trust_text import trust_text
+
+    if json:
+        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
+        sys.stdout.buffer.flush()
+    else:
+        trust_text(found, paper())

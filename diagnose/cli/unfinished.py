@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
 from diagnose.cli.outputs import write_bytes
-from diagnose.cli.session import say
+from diagnose.cli.session import memo_path, say
 from diagnose.core.artifact import Frozen
 from diagnose.core.pipeline import Pipeline
-from diagnose.errors import UsageError, visible
+from diagnose.errors import NO_SPACE, UsageError, visible
 
 FILE = "unfinished.json"
 UNFINISHED_SCHEMA = "diagnose.unfinished/1"
@@ -51,15 +52,50 @@ def _digest(text: str) -> str:
 def begin(folder: Path, inputs: Mapping[str, str], resume: bool, quiet: bool) -> str:
     """Note in a report folder that a run has begun, and give its id. With `resume` it has to be the one that was
     begun there; UsageError says what differs."""
-    path = folder / FILE
+    return _begun(folder / FILE, str(folder), inputs, resume, quiet)
+
+
+@contextmanager
+def noted(
+    command: str, given: Sequence[Path], inputs: Mapping[str, str], resume: bool, no_memo: bool, quiet: bool
+) -> Iterator[None]:
+    """Notes beside the memo that a command without a folder of its own has begun, on the files `given`; the note goes
+    when it is done. With `resume` it has to be the one that was begun on them."""
+    check_resume(resume, no_memo)
+    memo = memo_path(no_memo)
+    if memo is None:
+        yield
+        return
+    path = memo.parent / f"{command}-{_digest(repr([str(file.resolve()) for file in given]))}.{FILE}"
+    where = f"{command} of {', '.join(file.name for file in given)}"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _begun(path, visible(where), inputs, resume, quiet)
+    except OSError as error:
+        if error.errno in NO_SPACE:
+            raise
+        # Where nothing can be kept there is nothing to go on with, either; the memo says so itself.
+        yield
+        return
+    yield
+    path.unlink(missing_ok=True)
+
+
+def check_resume(resume: bool, no_memo: bool) -> None:
+    """UsageError where a run is to go on from a memo that it is not to use."""
+    if resume and no_memo:
+        raise UsageError("--resume goes on from the memo: leave --no-memo out")
+
+
+def _begun(path: Path, where: str, inputs: Mapping[str, str], resume: bool, quiet: bool) -> str:
     before = read(path)
     if resume and before is None:
         say(
-            f"{folder} holds no unfinished run: everything is run (what the memo holds is not run again)",
+            f"{where} holds no unfinished run: everything is run (what the memo holds is not run again)",
             quiet,
         )
     elif resume and before is not None:
-        check_same(before.inputs, inputs, str(folder))
+        check_same(before.inputs, inputs, where)
     run_id = before.run_id if resume and before is not None else secrets.token_hex(8)
     write_bytes(path, encoded(inputs, run_id))
     return run_id

@@ -33,7 +33,8 @@ class Cell(Whole, frozen=True):
 
 class Sweep(Whole, frozen=True, tag_field="schema", tag=SWEEP_SCHEMA):
     """All cells of a sweep over the same `n` traces; the first is the pipeline as it is. `runs` are the repeats of
-    stages that are not deterministic, `model_runs` the different runs of the model that all cells took."""
+    stages that are not deterministic, `model_runs` the different runs of the model that all cells took; `partial` marks
+    a sweep that was interrupted before all traces were replayed."""
 
     pipeline: str
     n: int
@@ -43,6 +44,7 @@ class Sweep(Whole, frozen=True, tag_field="schema", tag=SWEEP_SCHEMA):
     seed: int
     headline: str
     notes: tuple[str, ...] = ()
+    partial: bool = False
 
 
 class Bin(Whole, frozen=True):
@@ -123,7 +125,7 @@ class Budget(Whole, frozen=True, tag_field="schema", tag=BUDGET_SCHEMA):
     says why. `policies`: `uniform` (the pipeline as it is), `best uniform` (the smallest budget that keeps all
     answers), `route` (the proposed one, on held-out folds) and `oracle` (for each query the smallest budget that
     answers it). `waste` are right answers that a smaller budget gives too, `starvation` wrong ones that a larger one
-    wins. `toml` is the route table.
+    wins. `toml` is the route table. `partial` as in a sweep.
     """
 
     pipeline: str
@@ -143,3 +145,4 @@ class Budget(Whole, frozen=True, tag_field="schema", tag=BUDGET_SCHEMA):
     seed: int
     headline: str
     notes: tuple[str, ...] = ()
+    partial: bool = False

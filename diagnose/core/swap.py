@@ -41,7 +41,8 @@ class Swaps(Whole, frozen=True, tag_field="schema", tag=SWAP_SCHEMA):
     The shares add up to `change` exactly (1e-12). `worth` is the mean score with each set of B's stages in A,
     `interactions` how two swaps change one another's effect. `minimal` are the smallest sets of B's stages
     that alone bring the change about, `reverts` the smallest to take back from B so that it does as well as
-    A (both within `tolerance`), `best` the set of B's stages with the highest mean score.
+    A (both within `tolerance`), `best` the set of B's stages with the highest mean score. `partial` marks what was
+    interrupted before all traces were replayed.
     """
 
     pipeline_a: str
@@ -62,3 +63,4 @@ class Swaps(Whole, frozen=True, tag_field="schema", tag=SWAP_SCHEMA):
     seed: int
     headline: str
     notes: tuple[str, ...] = ()
+    partial: bool = False

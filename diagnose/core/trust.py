@@ -39,7 +39,8 @@ class Trust(Whole, frozen=True):
 
     Of `n_queries` labelled queries the pipeline answers `n_answered` without faults, and `n_earned` of
     these with the evidence in every stage's output and still with every stage before the model repaired.
-    Faults are planted in those alone: a lucky answer has a fault already, and nobody knows whose.
+    Faults are planted in those alone: a lucky answer has a fault already, and nobody knows whose. `partial` marks what
+    was interrupted before all faults were planted.
     """
 
     n_queries: int
@@ -56,3 +57,4 @@ class Trust(Whole, frozen=True):
     noise: float = 0.0
     inert: int = 0
     notes: tuple[str, ...] = ()
+    partial: bool = False

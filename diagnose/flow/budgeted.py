@@ -18,6 +18,7 @@ from diagnose.errors import BadInput
 from diagnose.flow.paired import clusters_of, intervals
 from diagnose.flow.routes import route_table
 from diagnose.flow.swept import Grid, cells_of
+from diagnose.replay.run import Stopped
 from diagnose.score.table import Scorer
 from diagnose.stages.complexity import FEATURES, features, shape, tier_of
 
@@ -52,8 +53,11 @@ class _Data:
 
 
 def budget_of(grid: Grid, scorer: Scorer, settings: Allocation) -> Budget:
-    """The budget of a grid. BadInput where it holds too few traces to hold any out."""
+    """The budget of a grid. BadInput (Stopped, where it was interrupted) where it holds too few traces to hold any
+    out."""
     if len(grid.traces) < FEWEST:
+        if grid.cut:
+            raise Stopped
         raise BadInput(f"{len(grid.traces)} traces can be scored; a budget takes at least {FEWEST}")
     data = _data(grid, scorer)
     model, cuts, told, refused = _model(data, grid, settings)
@@ -93,8 +97,9 @@ def budget_of(grid: Grid, scorer: Scorer, settings: Allocation) -> Budget:
         starvation=moved(starved),
         toml=route_table(cells, chosen, told, cuts),
         seed=settings.seed,
-        headline=_headline(policies, len(waste), len(starved), len(grid.traces)),
+        headline=grid.cut + _headline(policies, len(waste), len(starved), len(grid.traces)),
         notes=grid.notes,
+        partial=bool(grid.cut),
     )
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import msgspec
 
 from diagnose.core.blame import Blame, Undecided
 from diagnose.flow.failing import Failing
+from diagnose.flow.found import Progress
 from diagnose.flow.logged import WHY, unreplayed
 from diagnose.replay.run import Runner, Stopped
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 DETAIL = "the run was interrupted before this failure was decided"
@@ -30,6 +32,32 @@ def unless_stopped(runner: Runner, work: Callable[[], T]) -> T | None:
         if not runner.stopped:
             raise
         return None
+
+
+def each_until_stopped(
+    items: Sequence[S], work: Callable[[S], T], stop: Callable[[], bool], progress: Progress
+) -> list[T]:
+    """What `work` comes to on each item, until `stop` says that no more is to be begun."""
+    done: list[T] = []
+    for item in items:
+        try:
+            done.append(work(item))
+        except Stopped:
+            if not stop():
+                raise
+            break
+        progress(len(done), len(items))
+    return done
+
+
+def cut_short(done: int, total: int, enough: bool, what: str = "traces") -> str:
+    """What the headline of a result begins with, "" where all of it was done. Stopped where what was done is not
+    `enough` to tell of."""
+    if done == total:
+        return ""
+    if not enough:
+        raise Stopped
+    return f"Partial result, interrupted after {done} of {total} {what}. "
 
 
 def unplayed(one: Failing) -> Blame:

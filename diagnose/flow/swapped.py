@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from math import factorial
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +21,7 @@ from diagnose.core.trace import Trace
 from diagnose.errors import BadInput, StageFailed, UsageError, visible
 from diagnose.flow.found import Progress, silent
 from diagnose.flow.paired import clusters_of, intervals
+from diagnose.flow.stopped import cut_short, each_until_stopped
 from diagnose.replay.memo import Memo
 from diagnose.score.table import Scorer
 
@@ -42,23 +44,24 @@ def swaps_of(
     runs: int = RUNS,
     tolerance: float = TOLERANCE,
     progress: Progress = silent,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Swaps:
     """Run both pipelines and every mixture of them over the traces, and divide the change of the mean score.
 
+    Once `stop` says so, it is that of the traces replayed until then, and `partial`; Stopped where there are none.
     UsageError where nothing differs; BadInput where no trace has a label that the metric can score by;
     StageFailed where none could be replayed.
     """
-    bench = bench_of(a, b, memo, seed, runs)
+    bench = bench_of(a, b, memo, seed, runs, stop)
     if not bench.roles:
         raise UsageError("the two pipelines do not differ in any stage: there is nothing to compare")
     queries = list(traces)
-    done: list[Swapped] = []
-    for trace in queries:
-        done.append(swapped(bench, trace, _score_of(scorer)))
-        progress(len(done), len(queries))
+    done = each_until_stopped(queries, lambda trace: swapped(bench, trace, _score_of(scorer)), stop, progress)
     played = [one for one in done if one.game is not None]
+    cut = cut_short(len(done), len(queries), bool(played))
     _check_any(done, played)
-    return _summed(a, b, bench, played, _notes(done, bench), seed, tolerance)
+    found = _summed(a, b, bench, played, _notes(done, bench), seed, tolerance)
+    return msgspec.structs.replace(found, headline=cut + found.headline, partial=bool(cut))
 
 
 def _score_of(scorer: Scorer) -> Callable[[Trace, str], float | None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,6 +20,7 @@ from diagnose.errors import BadInput, StageFailed, UsageError, visible
 from diagnose.flow.costs import Pace, Prices, money_of, pace_of
 from diagnose.flow.found import Progress, silent
 from diagnose.flow.paired import clusters_of, intervals
+from diagnose.flow.stopped import cut_short, each_until_stopped
 from diagnose.replay.memo import Memo
 from diagnose.score.table import Scorer
 
@@ -49,7 +50,8 @@ class Spend:
 @dataclass(frozen=True)
 class Grid:
     """Every labelled trace in every cell, the first being the pipeline as it is: `score`, `tokens`, `money` and
-    `seconds` are (traces, cells), the latter two None where they cannot be told."""
+    `seconds` are (traces, cells), the latter two None where they cannot be told. `cut` is what the headline of
+    an interrupted one begins with."""
 
     pipelines: Sequence[Pipeline]
     settings: Sequence[Overrides]
@@ -61,6 +63,7 @@ class Grid:
     model_runs: int
     runs: int
     notes: tuple[str, ...]
+    cut: str = ""
 
 
 def sampled_for(traces: Sequence[Trace], cells: int, spend: Spend) -> list[Trace]:
@@ -93,20 +96,22 @@ def grid_of(
     memo: Memo,
     spend: Spend,
     progress: Progress = silent,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Grid:
-    """Replay the traces in every cell. BadInput where none can be scored, StageFailed where none could be
-    replayed."""
+    """Replay the traces in every cell, until `stop` says so. BadInput where none can be scored, StageFailed where none
+    could be replayed, Stopped where it was stopped before."""
     queries = list(traces)
     runs = spend.runs if any(not stage.deterministic for p in pipelines for stage in p.stages) else 1
 
     def score_of(trace: Trace, said: str) -> float | None:
         return scorer.score(said, trace.gold).value if trace.gold is not None else None
 
-    done: list[Swept | None] = []
-    for trace in queries:
-        done.append(swept(pipelines, memo, trace, score_of, spend.seed, runs))
-        progress(len(done), len(queries))
+    def replays_of(trace: Trace) -> Swept | None:
+        return swept(pipelines, memo, trace, score_of, spend.seed, runs, stop)
+
+    done = each_until_stopped(queries, replays_of, stop, progress)
     kept = [one for one in done if one is not None and one.failure is None]
+    cut = cut_short(len(done), len(queries), bool(kept))
     if not kept:
         _refuse(done)
     prompt = np.stack([one.prompt_tokens for one in kept])
@@ -123,6 +128,7 @@ def grid_of(
         sum(one.model_runs for one in kept),
         runs,
         _notes(done, runs),
+        cut,
     )
 
 
@@ -194,8 +200,9 @@ def sweep_of(grid: Grid, scorer: Scorer, seed: int) -> Sweep:
         model_runs=grid.model_runs,
         cells=cells,
         seed=seed,
-        headline=_headline(cells, best, len(grid.traces)),
+        headline=grid.cut + _headline(cells, best, len(grid.traces)),
         notes=grid.notes,
+        partial=bool(grid.cut),
     )
 
 

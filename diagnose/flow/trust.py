@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+import msgspec
+
 from diagnose.ablate.plan import planned
 from diagnose.ablate.routing import cheapest_first
 from diagnose.ablate.scene import scene_of
@@ -21,6 +23,7 @@ from diagnose.flow.apart import inert, reads_through, unsound
 from diagnose.flow.failing import failing_of
 from diagnose.flow.found import Found, Progress, Scored, silent
 from diagnose.flow.replayed import Settings, replayed
+from diagnose.flow.stopped import cut_short, each_until_stopped
 from diagnose.replay.memo import Memo
 from diagnose.replay.run import Broken, Meter, Runner, advance
 from diagnose.score.evidence import Evidence
@@ -111,7 +114,8 @@ def trusted(
     truth.
 
     Only queries that the healthy pipeline answers are used: where it fails by itself, there is no truth to
-    know.
+    know. Where the runner is stopped, what is given is of the faults until then, and `partial`; Stopped where there are
+    none.
     """
     pipeline, seed = runner.pipeline, runner.seed
     labelled, evidence = _labelled(traces, pipeline, scorer)
@@ -125,11 +129,14 @@ def trusted(
         t for t in answered if _earned(right[t.trace_id], evidence[asked(t.query)]) and _robust(healthy, t)
     ]
     failing: dict[tuple[str, ...], set[str]] = {}
-    trials = []
-    for i, combination in enumerate(faults):
-        trials.append(_trial(bench, tuple(combination), earned, failing, watch))
-        progress(i + 1, len(faults))
-    return _summed(trials, len(labelled), len(answered), len(earned), bench)
+
+    def tried(combination: Sequence[Fault]) -> Trial:
+        return _trial(bench, tuple(combination), earned, failing, watch)
+
+    trials = each_until_stopped(faults, tried, lambda: runner.stopped, progress)
+    cut = cut_short(len(trials), len(faults), bool(trials), "faults")
+    found = _summed(trials, len(labelled), len(answered), len(earned), bench)
+    return msgspec.structs.replace(found, notes=(cut.strip(), *found.notes), partial=True) if cut else found
 
 
 def _labelled(

@@ -28,6 +28,8 @@ def trust_text(found: Trust, console: Console) -> None:
 
 
 def _parts(found: Trust) -> Iterator[RenderableType]:
+    if found.partial:
+        yield prose(found.notes[0], "bold")
     if found.right is not None and found.right_low is not None and found.right_high is not None:
         yield prose(
             f"Blame lands on the planted stage in {tenths(found.right)} of "
@@ -49,7 +51,7 @@ def _parts(found: Trust) -> Iterator[RenderableType]:
     for trial in confused:
         told = ", ".join(f"{verdict} {n}" for verdict, n in trial.verdicts.items())
         yield prose(f"{_name(trial)}: {told}")
-    for note in found.notes:
+    for note in found.notes[1 if found.partial else 0 :]:
         yield prose(flat(note), "dim")
 
 
