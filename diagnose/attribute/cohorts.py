@@ -13,7 +13,7 @@ failing harder. Failures count as independent: clusters are not kept together.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,7 +75,34 @@ def find_cohorts(blames: Sequence[Blame], tags: Tags, roles: tuple[Role, ...], s
     elsewhere; `p_value` is that p-value, None for a cohort too small to test. Same input and seed,
     same result.
     """
-    groups, notes = _groups(blames, {**{blame.trace_id: blame.tags for blame in blames}, **tags})
+    every = {**{blame.trace_id: blame.tags for blame in blames}, **tags}
+    counts = TagCounts()
+    for of_trace in every.values():
+        counts.add(of_trace)
+    return cohorts_of(blames, [every[blame.trace_id] for blame in blames], counts, roles, seed)
+
+
+class TagCounts:
+    """How many traces have each value of each tag."""
+
+    def __init__(self) -> None:
+        self.of: dict[str, Counter[str]] = {}
+
+    def add(self, tags: Mapping[str, str]) -> None:
+        """Count the tags of a trace in."""
+        for tag, value in tags.items():
+            self.of.setdefault(tag, Counter())[value] += 1
+
+
+def cohorts_of(
+    blames: Sequence[Blame],
+    tags: Sequence[Mapping[str, str]],
+    traces: TagCounts,
+    roles: tuple[Role, ...],
+    seed: int,
+) -> Cohorts:
+    """As `find_cohorts`, from the tags of each failure and counts over all traces."""
+    groups, notes = _groups(tags, traces.of)
     shares = share_rows(blames, roles)
     departures = _departures(groups, shares, seed)
     found = []
@@ -95,9 +122,13 @@ def find_cohorts(blames: Sequence[Blame], tags: Tags, roles: tuple[Role, ...], s
     return Cohorts(tuple(found), notes)
 
 
-def _groups(blames: Sequence[Blame], tags: Tags) -> tuple[list[_Group], tuple[str, ...]]:
-    traces = _counts(tags.values())
-    failures = _counts(tags[blame.trace_id] for blame in blames)
+def _groups(
+    tags: Sequence[Mapping[str, str]], traces: Mapping[str, Counter[str]]
+) -> tuple[list[_Group], tuple[str, ...]]:
+    failing = TagCounts()
+    for of_failure in tags:
+        failing.add(of_failure)
+    failures = failing.of
     usable = [tag for tag, values in traces.items() if len(values) > 1 and max(values.values()) > 1]
     kept = sorted(usable, key=lambda tag: (-failures.get(tag, Counter()).total(), tag))[:MOST_TAGS]
     notes = [f"{len(usable) - len(kept)} more tags made no cohorts"] if len(usable) > len(kept) else []
@@ -106,21 +137,12 @@ def _groups(blames: Sequence[Blame], tags: Tags) -> tuple[list[_Group], tuple[st
         failed, values = failures.get(tag, Counter()), traces[tag]
         order = sorted(values, key=lambda value: (-failed[value], -values[value], value))
         number = {value: i for i, value in enumerate(order[:MOST_VALUES])}
-        which = np.array([number.get(tags[blame.trace_id].get(tag, ""), -1) for blame in blames], dtype=int)
-        has = np.array([tag in tags[blame.trace_id] for blame in blames], dtype=bool)
+        which = np.array([number.get(one.get(tag, ""), -1) for one in tags], dtype=int)
+        has = np.array([tag in one for one in tags], dtype=bool)
         groups += [_Group(tag, value, values[value], has & (which == i)) for value, i in number.items()]
         if len(order) > MOST_VALUES:
             notes.append(f"tag {quoted(tag)}: {len(order) - MOST_VALUES} more values made no cohorts")
     return groups, tuple(notes)
-
-
-def _counts(tags: Iterable[Mapping[str, str]]) -> dict[str, Counter[str]]:
-    """How many traces have each value of each tag."""
-    counts: dict[str, Counter[str]] = {}
-    for of_trace in tags:
-        for tag, value in of_trace.items():
-            counts.setdefault(tag, Counter())[value] += 1
-    return counts
 
 
 def _parts(shares: Floats, roles: tuple[Role, ...]) -> dict[Role, float]:

@@ -7,7 +7,7 @@ they see is suspect, not guilty: a ranker that leaves the order alone may have h
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from diagnose.attribute.modes import INVERTED, SAME_TEXT_FLOOD, abstains, correlation, repeated
 from diagnose.core.artifact import Answer, Context, Output, Passage, Passages
@@ -22,7 +22,11 @@ Before = tuple[Passage, ...]
 Detector = Callable[[Before, Output, str], str | None]
 
 
-def detected(trace: Trace, abstention: str) -> tuple[tuple[Role, str], ...]:
+Seen = tuple[tuple[Role, str], ...]
+"""What the detectors see in a trace: (role, mode)."""
+
+
+def detected(trace: Trace, abstention: str) -> Seen:
     """What the detectors see in one trace: (role, mode), in pipeline order."""
     found: list[tuple[Role, str]] = []
     before: Before = ()
@@ -50,7 +54,11 @@ def _overflowed(trace: Trace) -> bool:
 
 def counted(traces: Iterable[Trace], abstention: str) -> dict[str, int]:
     """How many traces show what, keyed `role.mode`, commonest first."""
-    counts = Counter(f"{role}.{mode}" for trace in traces for role, mode in detected(trace, abstention))
+    return in_order(Counter(f"{role}.{mode}" for t in traces for role, mode in detected(t, abstention)))
+
+
+def in_order(counts: Mapping[str, int]) -> dict[str, int]:
+    """Counts, commonest first, then by name."""
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 

@@ -12,7 +12,7 @@ from diagnose.errors import Unfaithful
 from diagnose.flow.found import Scored
 from diagnose.replay.fidelity import Compared, compared, fidelity_of
 from diagnose.replay.run import Broken, Meter, Runner, State, Stopped, advance
-from diagnose.score.label import Library, label_of
+from diagnose.score.label import Label, Library, label_of
 from diagnose.score.table import Scorer
 
 
@@ -86,17 +86,22 @@ def fragile_of(everything: Sequence[Scored], library: Library, scorer: Scorer) -
         if item.score is None or not scorer.passes(item.score) or item.trace.gold is None:
             continue
         label = label_of(item.trace.gold, item.trace.query, library, scorer.abstention)
-        if label is None or not label.evidence or label.inferred:
-            continue
-        outputs = [s.output for s in item.trace.steps if isinstance(s.output, Passages | Context)]
-        if not outputs:
-            continue
-        last, evidence = outputs[-1], label.evidence
-        held = (
-            evidence.held_in_text(last.text, last.passages)
-            if isinstance(last, Context)
-            else evidence.held(last.passages)
-        )
-        if not evidence.enough(held):
+        if is_lucky(item.trace, label):
             lucky.append(item.trace.trace_id)
     return tuple(lucky)
+
+
+def is_lucky(trace: Trace, label: Label | None) -> bool:
+    """Whether the evidence of a right answer never reached the model, as far as its log shows."""
+    if label is None or not label.evidence or label.inferred:
+        return False
+    outputs = [s.output for s in trace.steps if isinstance(s.output, Passages | Context)]
+    if not outputs:
+        return False
+    last, evidence = outputs[-1], label.evidence
+    held = (
+        evidence.held_in_text(last.text, last.passages)
+        if isinstance(last, Context)
+        else evidence.held(last.passages)
+    )
+    return not evidence.enough(held)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from diagnose.attribute.detectors import detected
+from diagnose.attribute.detectors import Seen, detected
 from diagnose.attribute.funnel import evidence_in, funnel_of, lost_at
 from diagnose.attribute.verdict import Facts, without_game
+from diagnose.core.artifact import Answer, Decision
 from diagnose.core.blame import Blame, Reason, Undecided
 from diagnose.core.replay import Case
 from diagnose.core.stage import Role
 from diagnose.core.trace import Trace
 from diagnose.flow.faithful import fragile_of
 from diagnose.flow.found import Found, Scored
-from diagnose.replay.run import State
 from diagnose.score.label import Label, Library, label_of
 from diagnose.score.table import Scorer
 
@@ -27,10 +27,14 @@ WHY: dict[Reason, str] = {
 
 def logged_answer(trace: Trace, abstention: str) -> str | None:
     """What the log says was answered in the end: the draft, or what a verifier said instead."""
-    state = State.start(trace.query)
+    said: str | None = None
     for step in trace.steps:
-        state = state.after(step.role, step.output, abstention)
-    return state.said
+        output = step.output
+        if isinstance(output, Answer):
+            said = output.text
+        elif isinstance(output, Decision) and not output.accept:
+            said = abstention if output.text is None else output.text
+    return said
 
 
 def scored(trace: Trace, scorer: Scorer) -> Scored:
@@ -92,16 +96,20 @@ def logged_case(item: Scored, label: Label | None) -> Case:
 UNSCORABLE = "the label has no answer that a replayed one could be scored by: add gold.answers"
 
 
-def unreplayed(item: Scored, label: Label | None, scorer: Scorer, asked: bool = False) -> Blame:
+def unreplayed(
+    item: Scored, label: Label | None, scorer: Scorer, asked: bool = False, seen: Seen | None = None
+) -> Blame:
     """The blame of a failure that is not replayed: its funnel, and why nobody is convicted. `asked` says that a
-    replay was wanted, and that the label is not enough for one."""
+    replay was wanted, and that the label is not enough for one; `seen` is what the detectors see, where that is known
+    already."""
     outputs = [(step.role, step.output) for step in item.trace.steps]
+    seen = detected(item.trace, scorer.abstention) if seen is None else seen
     why = lenient(item, scorer)
     facts = Facts(
         level="observed" if label is not None else "unlabelled",
         funnel=(funnel := funnel_of(outputs, label, passed=False, right=_right(item, scorer))),
         finding="scorer" if why else None,
-        evidence=why or _seen(item.trace, lost_at(funnel), scorer),
+        evidence=why or _told(seen, lost_at(funnel)),
         tags=item.trace.tags,
     )
     reason: Reason = "observed-only" if label is not None and not asked else "no-label"
@@ -119,7 +127,7 @@ def _right(item: Scored, scorer: Scorer) -> Callable[[str], bool | None]:
     return right
 
 
-def _seen(trace: Trace, lost: Role | None, scorer: Scorer) -> str | None:
+def _told(seen: Seen, lost: Role | None) -> str | None:
     """What cheap detectors see at the stage that lost the evidence."""
-    modes = [mode for role, mode in detected(trace, scorer.abstention) if role == lost]
+    modes = [mode for role, mode in seen if role == lost]
     return f"the log shows a {lost} that looks {', '.join(modes)}" if modes else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from typing import TypeVar
 
 import msgspec
@@ -27,15 +26,16 @@ def outcomes_of(found: Found, pass_mark: float) -> tuple[TraceOutcome, ...]:
         return tuple(_of_game(game, pass_mark) for game in found.games)
     failing = {blame.trace_id for blame in found.blames}
     again = {game.trace_id: game.worth[""] for game in found.games if game.trace_id in failing}
-    return tuple(_of_trace(item, pass_mark, again) for item in found.scored)
+    return tuple(outcome_of(item, pass_mark, again.get(item.trace.trace_id)) for item in found.scored)
 
 
 def query_digest(query: Query) -> str:
     """16 hex digits that stand for a question: the SHA-256 of its text, and of its history where it has
     one."""
     text = query.text.encode("utf-8", "surrogatepass")
-    history = msgspec.json.encode([[_sound(t.role), _sound(t.content)] for t in query.history])
-    return hashlib.sha256(text + (history if query.history else b"")).hexdigest()[:DIGEST_DIGITS]
+    if query.history:
+        text += msgspec.json.encode([[_sound(t.role), _sound(t.content)] for t in query.history])
+    return hashlib.sha256(text).hexdigest()[:DIGEST_DIGITS]
 
 
 def label_digest(gold: Gold | None) -> str | None:
@@ -50,7 +50,8 @@ def _sound(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def _of_trace(item: Scored, pass_mark: float, again: Mapping[str, float]) -> TraceOutcome:
+def outcome_of(item: Scored, pass_mark: float, again: float | None = None) -> TraceOutcome:
+    """The outcome of one trace; `again` is the mean score of its replays with nothing changed, if any."""
     trace = item.trace
     return TraceOutcome(
         trace_id=trace.trace_id,
@@ -58,7 +59,7 @@ def _of_trace(item: Scored, pass_mark: float, again: Mapping[str, float]) -> Tra
         label=label_digest(trace.gold),
         score=item.score,
         passed=None if item.score is None else item.score >= pass_mark,
-        again=again.get(trace.trace_id),
+        again=again,
         tags=dict(trace.tags),
         elapsed_s=_total([step.elapsed_s for step in trace.steps], 6),
         tokens=_tokens(trace),

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 
-from diagnose.attribute.cohorts import find_cohorts
-from diagnose.attribute.detectors import counted
+from diagnose.attribute.cohorts import cohorts_of
 from diagnose.attribute.gains import Log
 from diagnose.attribute.headline import nothing_judged
-from diagnose.attribute.label_first import label_first
 from diagnose.attribute.summarise import summarise
 from diagnose.attribute.verdict import Facts, blamed_all
 from diagnose.core.game import Game
 from diagnose.core.pipeline import Pipeline
-from diagnose.core.report import PassingCheck, Report, ToLabel
+from diagnose.core.report import PassingCheck, Report
 from diagnose.core.stage import ROLES
-from diagnose.core.trace import Trace
 from diagnose.flow.addressing import addressing
-from diagnose.flow.cohort_tags import tags_of
 from diagnose.flow.found import Found
-from diagnose.flow.retrieval import retrieval_of
+from diagnose.flow.gathered import Gathered, gathered
+from diagnose.flow.streamed import MOST_ASKED
 from diagnose.replay.fidelity import fidelity_of
 from diagnose.report import build
 from diagnose.score.table import Scorer
@@ -40,22 +37,18 @@ def reported(
     seed: int,
     command: str,
     problems: Sequence[str] = (),
+    log: Gathered | None = None,
 ) -> Report:
-    """The report of a log: its blame summarised, with what it cost and what made it."""
+    """The report of a log: its blame summarised, with what it cost and what made it. `log` is what was gathered of
+    its traces, where `found` does not hold them."""
     traces = [item.trace for item in found.scored]
-    scores = [item.score for item in found.scored if item.score is not None]
-    log = Log(len(traces), build.score_of(scores), clusters=_clusters(traces))
-    summary = summarise(found.games, found.blames, log, seed)
-    roles = build.roles_of(traces, pipeline)
-    cohorts = find_cohorts(found.blames, tags_of(found.scored, scorer, seed), roles, seed)
-    unscored = len(traces) - len(scores)
-    notes = (
-        [f"{unscored} traces have no score and no usable label: they count as traces only"]
-        if unscored
-        else []
-    )
+    log = log or gathered(found.scored, found.blames, scorer)
+    summary = summarise(found.games, found.blames, Log(log.n, log.score, clusters=log.clusters), seed)
+    roles = pipeline.roles if pipeline is not None else log.spending.roles
+    cohorts = cohorts_of(found.blames, *log.tagged(found.blames, seed), roles, seed)
+    unscored = log.n - log.n_scored
     return Report(
-        n_traces=len(traces),
+        n_traces=log.n,
         n_failures=len(found.blames),
         score=log.score,
         levels=build.levels_of(found.blames),
@@ -67,24 +60,26 @@ def reported(
         fix_order=summary.fix_order,
         best_pair=summary.best_pair,
         cohorts=cohorts.cohorts,
-        cost=build.cost_of(traces, sum(scorer.passes(s) for s in scores)),
+        cost=log.spending.cost(log.n_right),
         runs=build.runs_of(found.blames),
-        provenance=build.provenance_of(command, seed, scorer.metric, scorer.pass_mark, pipeline, traces),
+        provenance=build.provenance_of(
+            command, seed, scorer.metric, scorer.pass_mark, pipeline, log.digest.hex()
+        ),
         roles=roles,
-        headline=_partly(found) + (summary.headline if scores or not traces else nothing_judged(len(traces))),
+        headline=_partly(found) + (summary.headline if log.n_scored or not log.n else nothing_judged(log.n)),
         residual=summary.residual,
         funnel=summary.lost_at,
         same_outcome=_same_outcome(found),
         fragile=found.fragile,
-        retrieval=retrieval_of(found),
-        detected=counted(traces, scorer.abstention),
-        label_first=_label_first(found, scorer),
+        retrieval=log.retrieval.means(),
+        detected=log.detected,
+        label_first=log.label_first,
         n_unlabelled=unscored,
         passing=_passing(found, scorer.pass_mark),
         skipped=tuple(problems),
         notes=(
             *_interrupted(found),
-            *notes,
+            *_of_log(log, unscored),
             *addressing(pipeline, traces),
             *(weakened(pipeline, traces) if pipeline else ()),
             *found.notes,
@@ -93,6 +88,16 @@ def reported(
         ),
         partial=found.partial,
     )
+
+
+def _of_log(log: Gathered, unscored: int) -> Iterator[str]:
+    if unscored:
+        yield f"{unscored} traces have no score and no usable label: they count as traces only"
+    if log.too_many:
+        yield (
+            f"a log of more than {MOST_ASKED:,} traces that is not replayed: topics and tiers of complexity were not "
+            "looked for"
+        )
 
 
 def _left(found: Found) -> int:
@@ -116,13 +121,6 @@ def _interrupted(found: Found) -> tuple[str, ...]:
     )
 
 
-def _label_first(found: Found, scorer: Scorer) -> tuple[ToLabel, ...]:
-    """What to label first: traces that cannot be judged, and failures that cannot be replayed for want of a label."""
-    wanting = {b.trace_id for b in found.blames if b.undecided and b.undecided.reason == "no-label"}
-    traces = [s.trace for s in found.scored if s.score is None or s.trace.trace_id in wanting]
-    return label_first(traces, wanting, scorer.abstention)
-
-
 def _same_outcome(found: Found) -> float | None:
     """The part of the replayed failures that fail again with nothing changed."""
     again = [b.undecided is None or b.undecided.reason != "not-reproduced" for b in found.blames if b.shares]
@@ -136,15 +134,6 @@ def _passing(found: Found, pass_mark: float) -> PassingCheck | None:
     roles = {role for game in games for role in game.roles}
     broken = {r: sum(r in g.roles and g.worth[r] < pass_mark for g in games) for r in ROLES if r in roles}
     return PassingCheck(len(games), broken) if games else None
-
-
-def _clusters(traces: Iterable[Trace]) -> dict[str, str]:
-    """Traces of one conversation or document family resample together where the log tags them."""
-    return {t.trace_id: t.tags[CLUSTER_TAG] for t in traces if CLUSTER_TAG in t.tags}
-
-
-CLUSTER_TAG = "cluster"
-"""The tag by which traces are resampled together; without it each trace is its own cluster."""
 
 
 def reported_games(
@@ -172,7 +161,9 @@ def reported_games(
         cohorts=(),
         cost=build.cost_of((), 0),
         runs=build.runs_of(found.blames),
-        provenance=build.provenance_of(command, seed, "worth", pass_mark, None, found.games),
+        provenance=build.provenance_of(
+            command, seed, "worth", pass_mark, None, build.digest_of(found.games)
+        ),
         roles=roles,
         headline=summary.headline,
         residual=summary.residual,

@@ -4,39 +4,43 @@ from __future__ import annotations
 
 from diagnose.core.artifact import Passage, Passages
 from diagnose.core.stage import Role
-from diagnose.flow.found import Found
-from diagnose.score.evidence import Evidence, evidence_of
-from diagnose.score.retrieval import mean_retrieval_scores
+from diagnose.core.trace import Trace
+from diagnose.score.evidence import Evidence
+from diagnose.score.retrieval import BinaryMeans
 
 LISTS: tuple[Role, ...] = ("retriever", "ranker")
 MEASURES = ("R@5", "R@20", "nDCG@10", "RR")
 
 
-def retrieval_of(found: Found) -> dict[Role, dict[str, float]]:
-    """The mean of each measure over the logged lists of traces whose gold passages are labelled.
+class Retrieval:
+    """The mean of each measure over the logged lists of traces whose gold passages are labelled, trace by trace.
 
     Whether a passage is relevant is judged by the evidence rule, on text and not on ids.
     """
-    labelled = [(s.trace, evidence_of(s.trace.gold)) for s in found.scored if s.trace.gold]
-    table: dict[Role, dict[str, float]] = {}
-    for role in LISTS:
-        rankings = [
-            _ranking(output.passages, evidence)
-            for trace, evidence in labelled
-            if evidence and isinstance(output := trace.output(role), Passages)
-        ]
-        if rankings:
-            scores = mean_retrieval_scores(rankings, MEASURES)
-            table[role] = {name: round(s.value, 6) for name, s in scores.items() if s.value is not None}
-    return table
+
+    def __init__(self) -> None:
+        self._of = {role: BinaryMeans(MEASURES) for role in LISTS}
+
+    def add(self, trace: Trace, evidence: Evidence) -> None:
+        """Count a trace in."""
+        if not evidence:
+            return
+        for step in trace.steps:
+            if step.role in self._of and isinstance(step.output, Passages):
+                self._of[step.role].add(*_marked(step.output.passages, evidence))
+
+    def means(self) -> dict[Role, dict[str, float]]:
+        """The means by role and measure, for the roles that have such lists."""
+        return {
+            role: {name: round(value, 6) for name, value in means.means().items()}
+            for role, means in self._of.items()
+            if means.n
+        }
 
 
-def _ranking(passages: tuple[Passage, ...], evidence: Evidence) -> tuple[list[str], set[str]]:
-    """Places in the list as ids, and those that carry evidence; gold passages that are not there count
-    too."""
+def _marked(passages: tuple[Passage, ...], evidence: Evidence) -> tuple[tuple[bool, ...], int]:
+    """Which places carry evidence, and how many gold passages are not there."""
     marks = evidence.bearing(passages)
-    missing = len(evidence.golds) - len(evidence.held(passages))
     if evidence.match == "any" and any(marks):
-        missing = 0
-    gold = {str(i) for i, mark in enumerate(marks) if mark} | {f"missing-{i}" for i in range(missing)}
-    return [str(i) for i in range(len(passages))], gold
+        return marks, 0
+    return marks, len(evidence.golds) - len(evidence.held(passages))

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING
 
 from diagnose.core.score import Score
@@ -103,3 +104,55 @@ def _values(
 def _mean(values: list[float]) -> float:
     """The mean, kept within 0 to 1 against rounding."""
     return min(1.0, max(0.0, math.fsum(values) / len(values)))
+
+
+AT_ONCE = 4096
+"""Values that are held before they are added up."""
+
+
+class BinaryMeans:
+    """Means of measures over ranked lists whose places are marked as relevant or not, one list at a time.
+
+    The same numbers as `mean_retrieval_scores` gives, without a table of all lists: `nDCG@K`, `R@K` and `RR`.
+    """
+
+    def __init__(self, measures: Sequence[str]) -> None:
+        self.n = 0
+        self._measures = [(name, _binary(name)) for name in measures]
+        self._values: list[list[float]] = [[] for _ in measures]
+
+    def add(self, marks: Sequence[bool], missing: int = 0) -> None:
+        """Count a list in; `missing` gold passages are not on it. A list without any gold says nothing."""
+        places = [rank for rank, mark in enumerate(marks, 1) if mark]
+        gold = len(places) + missing
+        if not gold:
+            return
+        self.n += 1
+        for (_, measure), values in zip(self._measures, self._values, strict=True):
+            values.append(measure(places, gold))
+            if len(values) > AT_ONCE:
+                values[:] = [math.fsum(values)]
+
+    def means(self) -> dict[str, float]:
+        """The mean of each measure, {} where nothing was counted."""
+        if not self.n:
+            return {}
+        return {
+            name: min(1.0, max(0.0, math.fsum(values) / self.n))
+            for (name, _), values in zip(self._measures, self._values, strict=True)
+        }
+
+
+def _binary(name: str) -> Callable[[Sequence[int], int], float]:
+    """A measure of the ranks (from 1) of relevant places and the number of gold passages."""
+    family, _, cutoff = name.partition("@")
+    k = int(cutoff or 0)
+    if family == "R":
+        return lambda places, gold: bisect_right(places, k) / gold
+    if family == "RR":
+        return lambda places, gold: 1.0 / places[0] if places else 0.0
+    if family != "nDCG":
+        raise UsageError(f"unknown retrieval measure {quoted(name)}: expected nDCG@K, R@K or RR")
+    gains = [1.0 / math.log2(rank + 1) for rank in range(1, k + 1)]
+    ideal = [math.fsum(gains[:n]) for n in range(k + 1)]
+    return lambda places, gold: math.fsum(gains[r - 1] for r in places if r <= k) / ideal[min(gold, k)]
