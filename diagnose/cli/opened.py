@@ -34,11 +34,21 @@ def kept(
     found: Iterable[T | Problem], strict: bool, quiet: bool, what: str
 ) -> tuple[list[T], tuple[str, ...]]:
     """The usable values and the problems as text; the first problem is fatal when `strict`."""
-    values: list[T] = []
     problems: list[str] = []
+    values = list(usable(found, problems, strict, quiet, what))
+    return values, tuple(problems)
+
+
+def usable(
+    found: Iterable[T | Problem], problems: list[str], strict: bool, quiet: bool, what: str
+) -> Iterator[T]:
+    """The usable values one by one; what is wrong with others goes to `problems`, as text. BadInput where there is
+    none, and with `strict` at the first problem."""
+    n = 0
     for item in found:
         if not isinstance(item, Problem):
-            values.append(item)
+            n += 1
+            yield item
             continue
         if strict:
             raise BadInput(str(item))
@@ -47,9 +57,8 @@ def kept(
             say(f"left out: {item}", quiet)
     if len(problems) > SHOWN:
         say(f"… and {len(problems) - SHOWN} more problems; `diagnose check` lists all", quiet)
-    if not values:
+    if not n:
         raise BadInput(f"no usable {what}: {problems[0] if problems else 'the file holds none'}")
-    return values, tuple(problems)
 
 
 def _without_folder(problem: Problem) -> Problem:
@@ -71,11 +80,15 @@ def log_of(wanted: Wanted, strict: bool, quiet: bool, corpus: Corpus | None = No
 
     account = Account()
     traces, problems = kept(wanted.read(account, corpus), strict, quiet, "trace")
-    summary = account.summary()
+    return Log(traces, problems, said_of_log(wanted, account.summary(), quiet))
+
+
+def said_of_log(wanted: Wanted, summary: AccountSummary, quiet: bool) -> tuple[str, ...]:
+    """What a report has to say of how its log was read; where another tool wrote that, it is said now, too."""
     if not set(summary.formats) - {"diagnose"}:
-        return Log(traces, problems, _noted(summary))
+        return _noted(summary)
     say(f"{visible(wanted.name)}: {_came(summary)}; `diagnose convert` lists the rest", quiet)
-    return Log(traces, problems, _inferred(summary))
+    return _inferred(summary)
 
 
 def _came(summary: AccountSummary) -> str:

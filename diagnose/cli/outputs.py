@@ -61,16 +61,20 @@ def write_folder(
 
     ready_folder(folder)
     (folder / REPORT).unlink(missing_ok=True)
-    for name in (GAMES, BLAME, REPLAYS, OUTCOMES):
-        # A log's own link is followed; one that lies in a report folder leads nobody out of it.
-        if (folder / name).is_symlink():
-            (folder / name).unlink()
+    without_links(folder)
     write_jsonl(folder / GAMES, found.games)
     write_jsonl(folder / BLAME, found.blames)
     write_jsonl(folder / REPLAYS, found.cases)
     write_jsonl(folder / OUTCOMES, outcomes or outcomes_of(found, report.provenance.pass_mark))
     write_pages(folder, report, found.blames, found.games, found.cases)
     write_bytes(folder / REPORT, json_report(report))
+
+
+def without_links(folder: Path) -> None:
+    """A log's own link is followed; one that lies in a report folder leads nobody out of it."""
+    for name in (GAMES, BLAME, REPLAYS, OUTCOMES):
+        if (folder / name).is_symlink():
+            (folder / name).unlink()
 
 
 def write_pages(

@@ -160,6 +160,7 @@ def run(
     from diagnose.cli.opened import corpus_of, log_of, pipeline_of, runner_of, scorer_of
     from diagnose.cli.outputs import print_report, ready_folder
     from diagnose.cli.privacy import redactor_of, write_redacted
+    from diagnose.cli.streaming import NOTHING_LOGGED
     from diagnose.cli.sweeping import planned_sweep, run_sweep, with_silver
     from diagnose.cli.unfinished import finish
     from diagnose.flow.chosen import affordable, price_of
@@ -170,13 +171,16 @@ def run(
     wanted = Wanted(traces, format, map, gold, corpus, project)
     command = again("run", *wanted.names, *options_of(run, given), output=output)
     redactor = redactor_of(redact, redact_also)
+    if pipeline is None and not (silver or sweep or redactor or annotate or resume or max_cost is not None):
+        _run_streamed(wanted, metric, pass_mark, output, command, baseline, allow, seed, strict, json, quiet)
+        return
     searched = corpus_of(pipeline)
     log, problems, notes = log_of(wanted, strict, quiet, searched)
     log, stand_ins = with_silver(silver, log, seed, no_memo, quiet)
     loaded = pipeline_of(pipeline, log, searched) if pipeline else None
     scorer = scorer_of(loaded, metric, pass_mark)
     if not any(trace.steps for trace in log) and not any(trace.outcome for trace in log):
-        raise UsageError(f"{wanted.name} holds queries without steps: log them first with  diagnose record")
+        raise UsageError(f"{wanted.name} {NOTHING_LOGGED}")
     planned = planned_sweep(sweep or [], log, loaded, max_calls, yes, seed)
     ready_folder(output)
     if baseline is not None:
@@ -205,6 +209,36 @@ def run(
         )
     _write_back(annotate, found, quiet)
     _refuse(found, report if loaded else None, strict, quiet)
+
+
+def _run_streamed(
+    wanted: Wanted,
+    metric: str | None,
+    pass_mark: float | None,
+    output: Path,
+    command: str,
+    baseline: Path | None,
+    allow: list[str] | None,
+    seed: int,
+    strict: bool,
+    json: bool,
+    quiet: bool,
+) -> None:
+    """Nothing is replayed, and nothing asked for that needs all traces at once."""
+    from diagnose.cli.opened import scorer_of
+    from diagnose.cli.outputs import print_report
+    from diagnose.cli.streaming import run_streamed
+    from diagnose.cli.unfinished import finish
+    from diagnose.flow.gated import check_baseline
+
+    if baseline is not None:
+        check_baseline(baseline)
+    scorer = scorer_of(None, metric, pass_mark)
+    report = run_streamed(wanted, scorer, output, seed, command, strict, quiet)
+    finish(output)
+    print_report(report, output, json, quiet)
+    if baseline is not None:
+        _hold_against(output, baseline, allow or [], seed, json, quiet)
 
 
 def _refuse(found: Found, report: Report | None, strict: bool, quiet: bool) -> None:

@@ -13,5 +13,16 @@ from diagnose.flow.found import Found, Progress
 from diagnose.flow.logged import observed
 from diagnose.flow.replayed import Settings, replayed
 from diagnose.flow.reported import divided, reported, reported_games
+from diagnose.flow.streamed import Streamed
 
-__all__ = ["Found", "Progress", "Settings", "divided", "observed", "replayed", "reported", "reported_games"]
+__all__ = [
+    "Found",
+    "Progress",
+    "Settings",
+    "Streamed",
+    "divided",
+    "observed",
+    "replayed",
+    "reported",
+    "reported_games",
+]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -30,13 +30,16 @@ SCHEMAS: dict[type[Frozen], str] = {
     TraceOutcome: OUTCOME_SCHEMA,
 }
 
+Line = Trace | Game | Blame | Case | TraceOutcome
+"""What can stand on a line."""
+
 PRIVATE = 0o600
 """The mode of a new file: its owner's alone."""
 
 _ENCODER = msgspec.json.Encoder()
 
 
-def encode_line(value: Trace | Game | Blame | Case | TraceOutcome) -> bytes:
+def encode_line(value: Line) -> bytes:
     """The value as one line of JSON, newline included, `schema` first.
 
     NaN and infinities, which JSON does not have, are written as null; lone surrogates as U+FFFD.
@@ -48,7 +51,7 @@ def encode_line(value: Trace | Game | Blame | Case | TraceOutcome) -> bytes:
     return f'{{"schema":"{SCHEMAS[type(value)]}",'.encode() + body[1:] + b"\n"
 
 
-def write_jsonl(path: Path | str, values: Iterable[Trace | Game | Blame | Case | TraceOutcome]) -> int:
+def write_jsonl(path: Path | str, values: Iterable[Line]) -> int:
     """Writes the values, one a line, and returns how many there were.
 
     The file appears whole or not at all (a temporary file beside it is renamed over it); `-` is standard
@@ -56,13 +59,24 @@ def write_jsonl(path: Path | str, values: Iterable[Trace | Game | Blame | Case |
     UsageError where the file cannot be written.
     """
     n = 0
-    with _opened(path) as file:
+    with writing(path) as write:
         for value in values:
+            write(value)
+            n += 1
+    return n
+
+
+@contextmanager
+def writing(path: Path | str) -> Iterator[Callable[[Line], None]]:
+    """`write_jsonl` for values that come one by one: a function that writes one. An exception leaves no file."""
+    with _opened(path) as file:
+
+        def write(value: Line) -> None:
             line = encode_line(value)
             with _translated(path):
                 file.write(line)
-            n += 1
-    return n
+
+        yield write
 
 
 def _without_surrogates(value: object) -> object:
