@@ -29,11 +29,25 @@ def mode_of(role: Role, given: Given, own: Output, scene: Scene) -> str | None:
 
 def repeated(passages: Sequence[Passage]) -> float:
     """The part of the passages whose text stands earlier in the list already, 0 to 1."""
-    starts = {tuple(p.text.lower().split(None, 4)[:4]) for p in passages}
-    if len(starts) == len(passages) and () not in starts:
+    if _begin_otherwise(passages):
         return 0.0
     texts = [" ".join(p.text.split()).lower() or p.id for p in passages]
     return 1.0 - len(set(texts)) / len(texts) if texts else 0.0
+
+
+BEGINNING, BEGIN_WORDS = 96, 4
+"""Characters in which the first words of a text are looked for."""
+
+
+def _begin_otherwise(passages: Sequence[Passage]) -> bool:
+    """Whether no two texts begin with the same words; False also where that is not seen at a glance."""
+    begins = set()
+    for passage in passages:
+        words = passage.text[:BEGINNING].lower().split(None, BEGIN_WORDS)
+        if len(words) <= BEGIN_WORDS:  # the last of them may go on
+            return False
+        begins.add(tuple(words[:BEGIN_WORDS]))
+    return len(begins) == len(passages)
 
 
 def _retriever(given: Given, own: Output, scene: Scene) -> str:

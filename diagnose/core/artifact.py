@@ -5,8 +5,9 @@ from __future__ import annotations
 import msgspec
 
 
-class Frozen(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Base of the product's values: immutable; defaults are left out of JSON."""
+class Frozen(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """Base of the product's values: immutable; defaults are left out of JSON. Values that cannot change cannot hold
+    themselves, so that the garbage collector need not look at them."""
 
 
 class Whole(Frozen, frozen=True, omit_defaults=False):

@@ -38,9 +38,9 @@ class Retrieval:
         }
 
 
-def _marked(passages: tuple[Passage, ...], evidence: Evidence) -> tuple[tuple[bool, ...], int]:
+def _marked(passages: tuple[Passage, ...], evidence: Evidence) -> tuple[list[bool], int]:
     """Which places carry evidence, and how many gold passages are not there."""
-    marks = evidence.bearing(passages)
-    if evidence.match == "any" and any(marks):
-        return marks, 0
-    return marks, len(evidence.golds) - len(evidence.held(passages))
+    places = evidence.places(passages)
+    marked = {i for place in places for i in place}
+    missing = 0 if evidence.match == "any" and marked else places.count(())
+    return [i in marked for i in range(len(passages))], missing

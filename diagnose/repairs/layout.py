@@ -95,27 +95,28 @@ def may_stand_cut(passages: Sequence[Passage], text: str) -> bool:
     Much cheaper than that: a passage stands whole where its text is in the context letter by letter, and not at all
     where neither its first words are in the context nor the context begins with its last ones.
     """
-    left = [p.text for p in passages if p.text and p.text not in text]
-    if not left:
-        return False
     words = _spelt(text)
-    body = f" {' '.join(words)} "
-    # Behind the rest of a word that was cut, too.
-    fronts = [f" {' '.join(words[first:])} " for first in (0, 1) if len(words) >= first + CUT_WORDS]
-    needles = [f" {' '.join(words[first : first + CUT_WORDS])} " for first in range(len(fronts))]
-    return any(_may_stand(passage, body, fronts, needles) for passage in left)
-
-
-def _may_stand(passage: str, body: str, fronts: Sequence[str], needles: Sequence[str]) -> bool:
-    begins, whole = _begins(passage)
-    if begins is not None and begins in body:
-        return True
-    for front, needle in zip(fronts, needles, strict=True):
-        at = whole.find(needle)
-        while at >= 0:
-            if front.startswith(whole[at:]):
+    body, whole = f" {' '.join(words)} ", set(text.split(GAP))
+    fronts = []
+    for first in (0, 1):  # behind the rest of a word that was cut, too
+        if len(words) >= first + CUT_WORDS:
+            needle = f" {' '.join(words[first : first + CUT_WORDS])} "
+            fronts.append((needle, f" {' '.join(words[first:])} "))
+    for passage in passages:
+        begins, own = _begins(passage.text)
+        if (begins is not None and begins in body) or any(_ends(own, *front) for front in fronts):
+            if passage.text not in whole and passage.text not in text:
                 return True
-            at = whole.find(needle, at + 1)
+    return False
+
+
+def _ends(own: str, needle: str, front: str) -> bool:
+    """Whether a context that begins with `front`, and that with `needle`, begins with the last words of `own`."""
+    at = own.find(needle)
+    while at >= 0:
+        if front.startswith(own[at:]):
+            return True
+        at = own.find(needle, at + 1)
     return False
 
 

@@ -17,6 +17,7 @@ _MONTH = (
 )
 _DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
 _YEAR = r"(?P<year>\d{4})"
+_DIGIT = re.compile(r"\d")
 _END = r"(?![\w/]|[.,]\d)"
 
 _FORMS = tuple(
@@ -53,6 +54,8 @@ def find_dates(text: str) -> tuple[Dated, ...]:
     >>> [d.token for d in find_dates("from March 5th, 2024 to 06.03.2024")]
     ['@2024-03-05', '@2024-03-06']
     """
+    if not _DIGIT.search(text):
+        return ()
     found: list[Dated] = []
     for dated in _readings(text):
         if all(dated.end <= other.start or dated.start >= other.end for other in found):

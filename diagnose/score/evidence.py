@@ -182,13 +182,14 @@ class Evidence:
     def __bool__(self) -> bool:
         return bool(self.golds)
 
+    def places(self, passages: Sequence[Passage]) -> tuple[tuple[int, ...], ...]:
+        """For each gold passage where a list holds it: the first passage that does, or the pieces that hold it between
+        them, () where none do."""
+        return tuple(_place(gold, passages) for gold in self.golds)
+
     def held(self, passages: Sequence[Passage]) -> frozenset[int]:
         """Indices of the gold passages that a list of passages holds, alone or between them."""
-        return frozenset(
-            g
-            for g, gold in enumerate(self.golds)
-            if any(gold.in_passage(p) for p in passages) or gold.pieces(passages)
-        )
+        return frozenset(g for g, place in enumerate(self.places(passages)) if place)
 
     def held_in_text(self, text: str, passages: Sequence[Passage] = ()) -> frozenset[int]:
         """Indices of the gold passages that a text holds; `passages` (those it was made of) serve where a
@@ -210,12 +211,15 @@ class Evidence:
     def bearing(self, passages: Sequence[Passage]) -> tuple[bool, ...]:
         """For each passage whether it carries evidence: the first that holds a gold passage, or the pieces
         that hold it between them. A second copy of the same evidence carries nothing more."""
-        marks = [False] * len(passages)
-        for gold in self.golds:
-            first = next((i for i, p in enumerate(passages) if gold.in_passage(p)), None)
-            for i in (first,) if first is not None else gold.pieces(passages):
-                marks[i] = True
-        return tuple(marks)
+        marked = {i for place in self.places(passages) for i in place}
+        return tuple(i in marked for i in range(len(passages)))
+
+
+def _place(gold: GoldEvidence, passages: Sequence[Passage]) -> tuple[int, ...]:
+    for i, passage in enumerate(passages):
+        if gold.in_passage(passage):
+            return (i,)
+    return gold.pieces(passages)
 
 
 def evidence_of(gold: Gold, texts: Sequence[str | None] | None = None) -> Evidence:
@@ -231,6 +235,8 @@ def evidence_of(gold: Gold, texts: Sequence[str | None] | None = None) -> Eviden
 def _alternatives(
     gold: GoldPassage, text: str | None, answers: tuple[str, ...]
 ) -> tuple[tuple[Unit, ...], ...]:
+    if not text and not gold.sentences:
+        return ()
     stated = stated_answers(answers)
     if sentences := tuple(w for s in gold.sentences if (w := worded(s)).words):
         return (tuple(_unit(sentence, stated) for sentence in sentences),)
@@ -246,7 +252,7 @@ def _unit(text: Worded, answers: tuple[str, ...]) -> Unit:
 
 def stated_answers(answers: Iterable[str]) -> tuple[str, ...]:
     """The answers that a text can state, as padded words: `yes` and `no` are not among them."""
-    padded = (worded(a).padded for a in answers)
+    padded = (_worded(words_of(a)).padded for a in answers)
     return tuple(dict.fromkeys(p for p in padded if p.strip() and p.strip() not in BOOLEAN))
 
 

@@ -34,6 +34,8 @@ _SIGN = re.compile(r"(?<![^\s(\[$€£¥])[-\u2212](?=[$€£¥]?\.?\d)")
 _POINT = re.compile(r"(?<![\w.])\.(?=\d)")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _COMMA = re.compile(r"(?<=\d),(?=\d)")
+_DIGIT = re.compile(r"\d")
+_JOINT = re.compile(rf"[-./:\u2212{_HYPHENS}]")
 _SEPARATORS = re.compile(r"--+|\.\.+|[\u2013-\u2015\u2026\[\]]")
 _UNSPACED = re.compile(
     "([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])"
@@ -47,9 +49,14 @@ def tokens(text: str, articles: bool = False) -> tuple[str, ...]:
     >>> tokens("The fee is $1,234.50 (-3.5%).")
     ('fee', 'is', '1234.50', '-3.5')
     """
-    text = _LETTER_A.sub(_KEPT["a"], composed(text)).casefold()
-    words = _without_punctuation(_marked(text)).split()
-    return tuple(word.translate(_BACK) for word in words if articles or word not in ARTICLES)
+    text = composed(text)
+    if "A" in text:
+        text = _LETTER_A.sub(_KEPT["a"], text)
+    text = _marked(text.casefold())
+    words = _without_punctuation(text).split()
+    if not text.isascii():
+        return tuple(word.translate(_BACK) for word in words if articles or word not in ARTICLES)
+    return tuple(words) if articles else tuple(word for word in words if word not in ARTICLES)
 
 
 def normalised(text: str) -> str:
@@ -86,9 +93,13 @@ def _short_runs(text: str) -> str:
 
 def _marked(text: str) -> str:
     """The text with punctuation that means something in numbers replaced by stand-ins."""
-    text = _BETWEEN_DIGITS.sub(lambda found: _KEPT.get(found[0], _KEPT["-"]), text)
-    text = _POINT.sub(_KEPT["."], _SIGN.sub(_KEPT["-"], text))
-    text = _SEPARATORS.sub(" ", _COMMA.sub(" ", _THOUSANDS.sub("", text)))
+    if _DIGIT.search(text):  # a look is cheaper than five replacements
+        if _JOINT.search(text):
+            text = _BETWEEN_DIGITS.sub(lambda found: _KEPT.get(found[0], _KEPT["-"]), text)
+            text = _POINT.sub(_KEPT["."], _SIGN.sub(_KEPT["-"], text))
+        if "," in text:
+            text = _COMMA.sub(" ", _THOUSANDS.sub("", text))
+    text = _SEPARATORS.sub(" ", text)
     return text if text.isascii() else _UNSPACED.sub(r" \1 ", text)
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
-from diagnose.score.dates import find_dates
+from diagnose.score.dates import Dated, find_dates
 from diagnose.score.numerals import find_numbers
 from diagnose.score.tokens import tokens
 
@@ -90,11 +91,13 @@ class Wording:
         return self.forms[-1]
 
 
+@lru_cache(maxsize=1024)
 def wording_of(text: str) -> Wording:
     """The forms of a text. For short texts: the caller limits the size."""
     plain = tokens(text)
-    numbered = tuple(_ORDINALS.get(word, word) for word in _numbered(text))
-    dated = tuple(_ORDINALS.get(word, word) for word in _dated(text))
+    numbered = tuple(_ORDINALS.get(word, word) for word in _numbered(text, plain))
+    dates = find_dates(text)
+    dated = tuple(_ORDINALS.get(word, word) for word in _dated(text, dates)) if dates else numbered
     with_units = tuple(_with_units(dated))
     bare = tuple(map(unaccented, with_units))
     amounts = Counter(word for word in bare if is_quantity(word))
@@ -119,20 +122,25 @@ def unaccented(word: str) -> str:
     return unicodedata.normalize("NFC", _LATIN_MARKS.sub("", unicodedata.normalize("NFD", word)))
 
 
-def _dated(text: str) -> Iterator[str]:
+def _dated(text: str, dates: Sequence[Dated]) -> Iterator[str]:
     at = 0
-    for dated in find_dates(text):
+    for dated in dates:
         yield from _numbered(text[at : dated.start])
         yield dated.token
         at = dated.end
     yield from _numbered(text[at:])
 
 
-def _numbered(text: str) -> Iterator[str]:
-    """Tokens with numbers in one notation, a currency after its number; ordinals (3rd) stay words."""
+def _numbered(text: str, plain: tuple[str, ...] | None = None) -> Iterator[str]:
+    """Tokens with numbers in one notation, a currency after its number; ordinals (3rd) stay words. `plain` are the
+    text's tokens, where they are known."""
+    numbers = find_numbers(text)
+    if not numbers:
+        yield from tokens(text) if plain is None else plain
+        return
     ordinals = {match.start() for match in _ORDINAL_DIGITS.finditer(text)}
     at = 0
-    for number in find_numbers(text):
+    for number in numbers:
         if number.start in ordinals:
             continue
         yield from tokens(text[at : number.start])
