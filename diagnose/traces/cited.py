@@ -255,11 +255,16 @@ def tags_of(metadata: Mapping[str, Any], distance: Any = None) -> dict[str, str]
     tags: dict[str, str] = {}
     for key, value in metadata.items():
         kind = type(value)
-        if key in NO_TAGS or (kind is not str and kind not in (int, float, bool)) or len(tags) >= MAX_TAGS:
+        if kind is str:
+            text = value
+        elif kind is int or kind is float or kind is bool:
+            text = str(value)
+        else:
             continue
-        text = value if kind is str else str(value)
-        if text and len(text) <= TAG_CHARACTERS:
+        if text and len(text) <= TAG_CHARACTERS and key not in NO_TAGS:
             tags[str(key)[:TAG_CHARACTERS]] = text
+            if len(tags) >= MAX_TAGS:
+                break
     if is_number(distance):
         tags["distance"] = str(distance)
     return tags or None

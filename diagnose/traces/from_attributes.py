@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from diagnose.core.artifact import Turn
@@ -38,20 +38,28 @@ ACCEPTED = (
     "is_safe",
     "approved",
 )
+_JUDGED = frozenset(names.JUDGED)
 BLOCKED = ("blocked", "flagged", "rejected", "triggered")
 
 
 def span_of(
     head: Head,
-    attributes: Mapping[str, Any] | Iterable[tuple[str, Any]],
+    attributes: Mapping[str, Any],
     account: Account,
     events: Sequence[Event] = (),
     kind: str | None = None,
 ) -> Span:
     """The span. `kind` is an OpenInference kind that the source keeps outside of the attributes."""
-    pairs = attributes.items() if isinstance(attributes, Mapping) else attributes
     details = [event.attributes.items() for event in events if event.name == names.DETAILS_EVENT]
-    listed = split(itertools.chain(pairs, *details) if details else pairs, account)
+    return span_of_listed(
+        head, split(itertools.chain(attributes.items(), *details), account), account, events, kind
+    )
+
+
+def span_of_listed(
+    head: Head, listed: Listed, account: Account, events: Sequence[Event] = (), kind: str | None = None
+) -> Span:
+    """The same of attributes that were sorted already."""
     if kind and "openinference.span.kind" not in listed.flat:
         listed.flat["openinference.span.kind"] = kind
     role, label, tool = kind_of(listed.flat, events)
@@ -85,7 +93,9 @@ def span_of(
         cost=costs.cost,
         finish_reason=told or (finish_of(listed) if role == "model" else None),
         error=head.error or (_error(events) if events else None),
-        labelled=_labelled(listed, events, account) if events or listed.lists else None,
+        labelled=_labelled(listed, events, account)
+        if events or not _JUDGED.isdisjoint(listed.lists)
+        else None,
         tags=_tags(listed) if head.parent_id is None else {},
         source=head.source,
         tool=tool,
@@ -218,7 +228,7 @@ def _cut(text: str | None, account: Account) -> str | None:
 
 
 def _cut_turns(turns: tuple[Turn, ...], account: Account) -> tuple[Turn, ...]:
-    if all(len(turn.content) <= MAX_TEXT for turn in turns):
+    if not turns or all(len(turn.content) <= MAX_TEXT for turn in turns):
         return turns
     return tuple(Turn(turn.role, _cut(turn.content, account) or "") for turn in turns)
 

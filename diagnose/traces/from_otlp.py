@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 
 from diagnose.traces.account import Account
 from diagnose.traces.any_value import VECTOR, any_value
-from diagnose.traces.from_attributes import span_of
+from diagnose.traces.from_attributes import span_of, span_of_listed
 from diagnose.traces.heads import Event, Head
+from diagnose.traces.layouts import split_values
 from diagnose.traces.moments import as_ns, hex_id, parent_id
-from diagnose.traces.otlp_line import OtlpLine, pairs_of
+from diagnose.traces.otlp_line import LineSpan, OtlpLine, named_values
 from diagnose.traces.said import answer_in, query_in, unwrapped
 from diagnose.traces.span import Span
 
@@ -53,41 +55,47 @@ def spans_of_span(
         source=source,
     )
     attributes = attributes_of(get("attributes"))
-    yield from _made(head, attributes, account, events_of(get("events")), tags)
+    made = span_of(head, attributes, account, events_of(get("events")))
+    yield from _with_trace(made, head, attributes, tags)
 
 
 def spans_of_line(line: OtlpLine, account: Account) -> Iterator[Span]:
     """The spans of a line that was decoded by type."""
     for resource in line.resource_spans:
-        tags = _resource_tags(resource.resource)
+        tags = _raw_tags(bytes(resource.resource))
         for scope in resource.scope_spans:
             for span in scope.spans:
-                head = Head(
-                    trace_id=hex_id(span.trace_id),
-                    span_id=hex_id(span.span_id),
-                    parent_id=parent_id(span.parent_span_id or ""),
-                    name=span.name,
-                    start_ns=as_ns(span.start_time_unix_nano),
-                    end_ns=as_ns(span.end_time_unix_nano),
-                    error=error_of(span.status),
-                    source=SOURCE,
-                )
-                pairs = list(pairs_of(span.attributes))
-                events = events_of(span.events) if span.events else ()
-                yield from _made(head, pairs, account, events, tags)
+                yield from _spans_of(span, account, tags)
 
 
-def _made(
-    head: Head,
-    attributes: Mapping[str, Any] | list[tuple[str, Any]],
-    account: Account,
-    events: tuple[Event, ...],
-    tags: Mapping[str, str] | None,
+def _spans_of(span: LineSpan, account: Account, tags: Mapping[str, str]) -> tuple[Span, ...]:
+    head = Head(
+        hex_id(span.trace_id),
+        hex_id(span.span_id),
+        parent_id(span.parent_span_id) if span.parent_span_id else None,
+        span.name,
+        as_ns(span.start_time_unix_nano),
+        as_ns(span.end_time_unix_nano),
+        error_of(span.status) if span.status else None,
+        SOURCE,
+    )
+    keys, values = named_values(span.attributes)
+    if span.events:
+        attributes = dict(zip(keys, values, strict=True))
+        made = span_of(head, attributes, account, events_of(span.events))
+    else:
+        listed = split_values(keys, values, account)
+        attributes, made = listed.flat, span_of_listed(head, listed, account)
+    return _with_trace(made, head, attributes, tags)
+
+
+def _with_trace(
+    made: Span, head: Head, attributes: Mapping[str, Any], tags: Mapping[str, str] | None
 ) -> tuple[Span, ...]:
-    made = span_of(head, attributes, account, events)
+    """The span with what its process is tagged with, and what its attributes say of the trace as a whole."""
     if head.parent_id is None and tags:
         made = msgspec.structs.replace(made, tags={**tags, **made.tags})
-    if made.tool == "langfuse" and (whole := _whole(dict(attributes), head)):
+    if made.tool == "langfuse" and (whole := _whole(attributes, head)):
         return made, whole
     return (made,)
 
@@ -145,6 +153,15 @@ def error_of(status: Any) -> str | None:
         message = status.get("message") or status.get("description")
         return str(message) if message else "error"
     return None
+
+
+@lru_cache(maxsize=64)
+def _raw_tags(resource: bytes) -> Mapping[str, str]:
+    """Cached, since the lines of a file repeat a resource or two."""
+    try:
+        return _resource_tags(msgspec.json.decode(resource)) if resource else {}
+    except (msgspec.DecodeError, RecursionError):
+        return {}
 
 
 def _resource_tags(resource: Any) -> dict[str, str]:

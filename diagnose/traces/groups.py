@@ -7,6 +7,8 @@ import tempfile
 from array import array
 from collections.abc import Iterator
 from hashlib import blake2b
+from io import BytesIO
+from typing import IO
 
 import msgspec
 
@@ -31,7 +33,7 @@ class SpanGroups:
     """
 
     def __init__(self, memory_bytes: int = MEMORY_BYTES) -> None:
-        self._spool = tempfile.SpooledTemporaryFile(memory_bytes, prefix="diagnose-")  # noqa: SIM115  # `__exit__`
+        self._spool: IO[bytes] = BytesIO()
         self._number_of: dict[bytes, int] = {}
         self._first, self._last = array("I"), array("I")
         self._offset, self._length, self._next = array("Q"), array("I"), array("I")
@@ -64,6 +66,13 @@ class SpanGroups:
         self._next.append(NONE)
         self._spool.write(data)
         self._end += len(data)
+        if self._end > self._most and isinstance(self._spool, BytesIO):
+            self._to_disk(self._spool)
+
+    def _to_disk(self, held: BytesIO) -> None:
+        file = tempfile.TemporaryFile(prefix="diagnose-")  # noqa: SIM115  # closed by `__exit__`
+        file.write(held.getbuffer())
+        self._spool = file
 
     def traces(self, account: Account) -> Iterator[tuple[Span, ...]]:
         """The spans of each trace, in log order. Of a trace too large to hold, the first that fit."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import msgspec
 
-class Head(NamedTuple):
+
+class Head(msgspec.Struct, frozen=True, gc=False):
     """What every span has: who it is, when it ran, how it ended."""
 
     trace_id: str

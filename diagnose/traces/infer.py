@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 import msgspec
 
@@ -65,7 +67,7 @@ class _Unit:
     ) -> None:
         self.forest, self.nodes, self.trace_id, self.account = forest, nodes, trace_id, account
         self.tops = [node for node in nodes if node.parent is None or not _among(node.parent, nodes)]
-        cited = (item for n in nodes for item in (*(n.span.given or ()), *(n.span.cited or ())))
+        cited = chain.from_iterable((*(n.span.given or ()), *(n.span.cited or ())) for n in nodes)
         self.ids = PassageIds(cited, text_of)
 
     def trace(self, source: str, judgements: dict[str, list[Judgement]], whole: bool) -> Trace | Problem:
@@ -304,8 +306,8 @@ class _Unit:
                 texts[passage.id] = texts.get(passage.id, False) or bool(passage.text)
         self.account.n["passages"] += len(texts)
         self.account.n["passages with text"] += sum(texts.values())
-        for passage_id in texts:
-            self.account.ids[IDS[flow.ids.get(passage_id, "text")]] += 1
+        for id_from, n in Counter([flow.ids.get(passage_id, "text") for passage_id in texts]).items():
+            self.account.ids[IDS[id_from]] += n
         if self.ids.filled:
             self.account.note("passage texts filled in from the corpus", self.trace_id, self.ids.filled)
         if without := len(texts) - sum(texts.values()):

@@ -37,9 +37,14 @@ def kind_of(flat: Mapping[str, Any], events: Iterable[Event] = ()) -> tuple[Kind
     return "unknown", "", ""
 
 
+_TOOL_OF = {
+    attribute: {"gen_ai": "genai", "llm": "openllmetry", "traceloop": "openllmetry"}.get(start, start)
+    for attribute, start in ((attribute, attribute.partition(".")[0]) for attribute, _ in names.KINDS)
+}
+
+
 def _tool(attribute: str, flat: Mapping[str, Any]) -> str:
     """The convention whose switch hides texts: that of the instrumentation, not of what a server made of it."""
     if "traceloop.span.kind" in flat or "traceloop.workflow.name" in flat:
         return "openllmetry"
-    start = "gen_ai" if "gen_ai.operation.name" in flat else attribute.partition(".")[0]
-    return {"gen_ai": "genai", "llm": "openllmetry", "traceloop": "openllmetry"}.get(start, start)
+    return "genai" if "gen_ai.operation.name" in flat else _TOOL_OF[attribute]

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
+
+import msgspec
 
 from diagnose.core.artifact import Turn
 from diagnose.traces import attributes as names
 from diagnose.traces.account import Account, count_name
 from diagnose.traces.cited import as_number, identifier, metadata_id, tags_of
-from diagnose.traces.said import REDACTED, ROLE_OF, text_of, unwrapped
+from diagnose.traces.said import ROLE_OF, is_redacted, text_of, unwrapped
 from diagnose.traces.span import Cited
 
 MAX_ITEMS = 20_000
@@ -50,15 +51,14 @@ _READ = _OBJECTS | {
 }
 
 
-@dataclass
-class Listed:
+class Listed(msgspec.Struct, gc=False):
     """A span's attributes: plain ones in `flat`, lists by name, and the parts of objects that were expanded."""
 
-    flat: dict[str, Any] = field(default_factory=dict)
-    lists: dict[str, dict[int, Any]] = field(default_factory=dict)
-    facts: dict[str, tuple[int, Any]] = field(default_factory=dict)
-    metadata: dict[str, Any] = field(default_factory=dict)
-    variables: dict[str, Any] = field(default_factory=dict)
+    flat: dict[str, Any] = {}
+    lists: dict[str, dict[int, Any]] = {}
+    facts: dict[str, tuple[int, Any]] = {}
+    metadata: dict[str, Any] = {}
+    variables: dict[str, Any] = {}
 
     def first(self, fact: str) -> Any:
         """The value of the first of the attributes for a fact that has one."""
@@ -77,34 +77,36 @@ class Listed:
 def split(attributes: Iterable[tuple[str, Any]], account: Account) -> Listed:
     """Sorts attributes into plain ones, lists and expanded objects, and counts those nobody reads."""
     listed = Listed()
-    lists = listed.lists
-    same_name, same_position, same_item = "", -1, None  # the fields of an entry stand together
+    same, item = None, None  # the fields of an entry stand together
     for key, value in attributes:
         if value is None:
             continue
-        place = _place(key)
-        if place[0] == "entry":
-            _, name, position, rest, _ = place
-            if position == same_position and name == same_name and rest is not None:
-                if type(same_item) is dict:
-                    same_item[rest] = value
-                continue
-            items = lists.get(name)
-            if items is None:
-                items = lists[name] = {}
-            item = items.get(position)
-            if item is None:
-                if len(items) < MAX_ITEMS:
-                    item = items[position] = value if rest is None else {rest: value}
-            elif rest is not None and type(item) is dict:
+        entry, rest, place = placed(key)
+        if entry is None:
+            put(listed, key, value, place, account)
+        elif entry is same and rest is not None:
+            if type(item) is dict:
                 item[rest] = value
-            same_name, same_position, same_item = name, position, item
         else:
-            _put(listed, key, value, place, account, 0)
+            same, item = entry, _entered(listed.lists, place, value)
     return listed
 
 
-class _Place(NamedTuple):
+def _entered(lists: dict[str, dict[int, Any]], place: Place, value: Any) -> Any:
+    """The entry of a list that an attribute belongs to, with it; None where the list is too long."""
+    items = lists.get(place.name)
+    if items is None:
+        items = lists[place.name] = {}
+    item = items.get(place.position)
+    if item is None:
+        if len(items) < MAX_ITEMS:
+            item = items[place.position] = value if place.rest is None else {place.rest: value}
+    elif place.rest is not None and type(item) is dict:
+        item[place.rest] = value
+    return item
+
+
+class Place(NamedTuple):
     """What an attribute's name says: a plain one, an entry of a list, a part of an object, or nothing to us."""
 
     what: Literal["plain", "entry", "metadata", "variables", "unread"]
@@ -115,24 +117,36 @@ class _Place(NamedTuple):
 
 
 @lru_cache(maxsize=16_384)
-def _place(key: str) -> _Place:
-    """Cached, since every span repeats the same few hundred names."""
+def placed(key: str) -> tuple[tuple[str, int] | None, str | None, Place]:
+    """The entry of a list that a name belongs to (one object for all names of an entry), which field of it this
+    is, and all of that. Cached, since every span repeats the same few hundred names."""
+    place = _place(key)
+    return (_entry(place.name, place.position) if place.what == "entry" else None), place.rest, place
+
+
+@lru_cache(maxsize=16_384)
+def _entry(name: str, position: int) -> tuple[str, int]:
+    return name, position
+
+
+def _place(key: str) -> Place:
     if key.startswith(_START) and (match := _INDEXED.fullmatch(key)):
         rest = match[3]
         for wrapped in _WRAPPED:
             rest = rest and rest.removeprefix(wrapped)
-        return _Place("entry", match[1], int(match[2]), rest)
+        return Place("entry", match[1], int(match[2]), rest)
     if key in _READ:
         facts = tuple((fact, keys.index(key)) for fact, keys in names.FACTS.items() if key in keys)
-        return _Place("plain", facts=facts)
+        return Place("plain", facts=facts)
     if key.startswith(_METADATA):
-        return _Place("metadata", key.partition("metadata.")[2])
+        return Place("metadata", key.partition("metadata.")[2])
     if key.startswith(_VARIABLES):
-        return _Place("variables", key[len(_VARIABLES) :])
-    return _Place("plain" if key.startswith(names.PASSED_OVER) else "unread")
+        return Place("variables", key[len(_VARIABLES) :])
+    return Place("plain" if key.startswith(names.PASSED_OVER) else "unread")
 
 
-def _put(listed: Listed, key: str, value: Any, place: _Place, account: Account, depth: int) -> None:
+def put(listed: Listed, key: str, value: Any, place: Place, account: Account, depth: int = 0) -> None:
+    """Puts an attribute that is no entry of a list where it belongs, and counts it where nobody reads it."""
     if isinstance(value, list) and key in names.LISTS:
         listed.lists[key] = dict(enumerate(value[:MAX_ITEMS]))
         return
@@ -142,7 +156,7 @@ def _put(listed: Listed, key: str, value: Any, place: _Place, account: Account, 
     listed.flat[key] = value
     for fact, rank in place.facts:
         before = listed.facts.get(fact)
-        if (before is None or rank < before[0]) and value != "" and not _is_redacted(value):
+        if (before is None or rank < before[0]) and value != "" and not is_redacted(value):
             listed.facts[fact] = (rank, value)
     if place.what == "metadata":
         listed.metadata[place.name] = value
@@ -152,29 +166,25 @@ def _put(listed: Listed, key: str, value: Any, place: _Place, account: Account, 
         count_name(account.attributes, key)
 
 
-def _is_redacted(value: Any) -> bool:
-    return isinstance(value, str) and len(value) < 20 and value in REDACTED
-
-
 def _put_nested(listed: Listed, key: str, value: dict[str, Any], account: Account, depth: int) -> None:
     """The attributes inside one that a data frame nested."""
     for name, inner in value.items():
         if inner is None:
             continue
         longer = f"{key}.{name}"
-        place = _place(longer)
+        place = placed(longer)[2]
         if place.what == "entry":
             items = listed.lists.setdefault(place.name, {})
             item = items.setdefault(place.position, {}) if len(items) < MAX_ITEMS else None
             if isinstance(item, dict) and place.rest is not None:
                 item[place.rest] = inner
         else:
-            _put(listed, longer, inner, place, account, depth)
+            put(listed, longer, inner, place, account, depth)
 
 
 def passages_of(items: Iterable[Any], tagged: bool = False) -> tuple[Cited, ...]:
     """The passages of a list of OpenInference documents, with the plain values of their metadata if `tagged`."""
-    return tuple(_document(item, tagged) for item in items)
+    return tuple([_document(item, tagged) for item in items])
 
 
 def _document(item: Any, tagged: bool) -> Cited:
@@ -182,7 +192,7 @@ def _document(item: Any, tagged: bool) -> Cited:
         # Nearly every passage of nearly every log.
         name, body, score = item.get("id"), item.get("content"), item.get("score")
         if type(name) is str and name and type(body) is str and type(score) is float and score - score == 0:
-            text = "" if body in REDACTED else body
+            text = "" if is_redacted(body) else body
             if not tagged:
                 return Cited(name, text, score, None, None, "id")
             if len(item) == 4 and type(metadata := unwrapped(item.get("metadata"))) is dict:
@@ -198,7 +208,7 @@ def _any_document(raw: Mapping[str, Any], tagged: bool) -> Cited:
         fields = {key.removeprefix("document."): value for key, value in raw.items() if value is not None}
     content, explicit = fields.get("content"), identifier(fields, ("id",))
     score = as_number(fields.get("score"))
-    text = content if isinstance(content, str) and content not in REDACTED else ""
+    text = content if isinstance(content, str) and not is_redacted(content) else ""
     if explicit and score is not None and not tagged:
         return Cited(explicit, text, score, id_from="id")
     metadata = unwrapped(fields.get("metadata"))

@@ -9,7 +9,7 @@ from diagnose.core.artifact import Turn
 from diagnose.traces import attributes as names
 from diagnose.traces.heads import Event
 from diagnose.traces.listed import Listed, messages_of
-from diagnose.traces.said import REDACTED, answer_in, messages_in, query_in, text_of, unwrapped
+from diagnose.traces.said import answer_in, is_redacted, messages_in, query_in, text_of, unwrapped
 from diagnose.traces.span import Kind
 
 
@@ -30,7 +30,7 @@ def prompt_of(listed: Listed, events: Sequence[Event], given_in: Any) -> tuple[T
     if not turns:
         said = query_in(given_in)
         turns = messages_in(given_in) or ((Turn("user", said),) if said else ())
-    visible = tuple(turn for turn in turns if turn.content not in REDACTED)
+    visible = tuple(turn for turn in turns if not is_redacted(turn.content))
     return visible if any(turn.role == "system" for turn in visible) else (*before, *visible)
 
 
@@ -51,7 +51,7 @@ def text_of_output(
     """The output as text, and the reason the model stopped where its message has it."""
     if role == "model":
         said = messages_of(listed.list(names.ANSWER) or ()) or _messages(listed.first("answer"))
-        texts = [turn.content for turn in said if turn.content.strip() and turn.content not in REDACTED]
+        texts = [turn.content for turn in said if turn.content.strip() and not is_redacted(turn.content)]
         if texts:
             return texts[-1], _told(listed.first("answer"))
         raw = listed.first("answer")
@@ -78,4 +78,6 @@ def _told(value: Any) -> str | None:
 
 def clean(value: Any) -> str | None:
     """A text that says something: not blank, and not what stands for a hidden one."""
-    return value if isinstance(value, str) and value.strip() and value not in REDACTED else None
+    return (
+        value if isinstance(value, str) and value and not value.isspace() and not is_redacted(value) else None
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -49,10 +48,11 @@ class LineScope(msgspec.Struct):
 
 
 class LineResource(msgspec.Struct, rename="camel"):
-    """Spans of one process."""
+    """Spans of one process; what it says of itself stays undecoded, since every line repeats it."""
 
-    resource: dict[str, Any] | None = None
+    resource: msgspec.Raw = msgspec.Raw()
     scope_spans: list[LineScope] = []
+    instrumentation_library_spans: msgspec.Raw = msgspec.Raw()
 
 
 class OtlpLine(msgspec.Struct, rename="camel"):
@@ -67,40 +67,63 @@ _STARTS = (b'{"resourceSpans":', b'{"resourceSpans" :', b'{ "resourceSpans":')
 
 def decode_otlp_line(data: bytes) -> OtlpLine | None:
     """The line, or None where it is none of these or spells something another way: the slow way reads it then."""
-    if not data.startswith(_STARTS) or b"instrumentationLibrarySpans" in data:
+    if not data.startswith(_STARTS):
         return None
     try:
-        return _DECODER.decode(data)
+        line = _DECODER.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
+    for resource in line.resource_spans:
+        if resource.instrumentation_library_spans or not resource.scope_spans:
+            return None
+    return line
 
 
-def pairs_of(attributes: list[Pair]) -> Iterator[tuple[str, Any]]:
-    """Names and plain values."""
-    for pair in attributes:
-        value = pair.value
-        if (text := value.string_value) is not None:
-            yield pair.key, text
-        elif value.double_value is not None:
-            yield pair.key, value.double_value
-        elif value.int_value is not None:
-            yield pair.key, whole_number(value.int_value)
-        elif value.bool_value is not None:
-            yield pair.key, value.bool_value
-        else:
-            yield from _nested(pair.key, value)
+def named_values(attributes: list[Pair]) -> tuple[tuple[str, ...], list[Any]]:
+    """Names and plain values of the attributes that have one that anybody reads."""
+    names = tuple([pair.key for pair in attributes])
+    try:
+        return names, [
+            pair.value.string_value if pair.value.string_value is not None else _plain(pair)
+            for pair in attributes
+        ]
+    except _NoValueError:
+        left = [pair for pair in attributes if _has_value(pair)]
+        return named_values(left)
 
 
-def _nested(key: str, value: Value) -> Iterator[tuple[str, Any]]:
+class _NoValueError(Exception):
+    """An attribute without a value. Raised, since looking at every value for it takes longer."""
+
+
+def _has_value(pair: Pair) -> bool:
+    try:
+        return pair.value.string_value is not None or _plain(pair) is not None
+    except _NoValueError:
+        return False
+
+
+def _plain(pair: Pair) -> Any:
+    value = pair.value
+    if value.double_value is not None:
+        return value.double_value
+    if value.int_value is not None:
+        return whole_number(value.int_value)
+    if value.bool_value is not None:
+        return value.bool_value
+    return _nested(pair.key, value)
+
+
+def _nested(key: str, value: Value) -> Any:
     if key.endswith(VECTOR):
-        return
+        raise _NoValueError
     for kind, raw in (("arrayValue", value.array_value), ("kvlistValue", value.kvlist_value)):
         if not bytes(raw):
             continue
         try:
             inner = msgspec.json.decode(raw)
         except (msgspec.DecodeError, RecursionError):
-            return
+            break
         if inner is not None:
-            yield key, any_value({kind: inner})
-            return
+            return any_value({kind: inner})
+    raise _NoValueError

@@ -32,6 +32,7 @@ class Even:
 
     def __init__(self, text: str) -> None:
         self.text = even_text(text)
+        self.absent: set[str] = set()
 
     def at(self, place: int) -> int:
         """Where a character of the view stands in the text."""
@@ -57,6 +58,7 @@ class Flat:
             self._raw.append(end)
         parts.append(text[position:])
         self.text = "".join(parts) if position else text
+        self.absent: set[str] = set()
 
     def at(self, place: int) -> int:
         """Where a character of the view stands in the text."""
@@ -108,7 +110,7 @@ def _whole(wanted: _Wanted, view: Even | Flat, taken: _Taken) -> tuple[list[Piec
     found: list[Piece] = []
     missing: _Wanted = []
     for passage, body in wanted:
-        places = _everywhere(body, view.text) if len(body) >= LEAST_WHOLE else []
+        places = _everywhere(body, view) if len(body) >= LEAST_WHOLE else []
         for place in places:
             start, end = view.at(place), view.end(place + len(body))
             if taken.claim(start, end):
@@ -141,11 +143,16 @@ def _once(passages: Iterable[Passage]) -> list[Passage]:
     return list(first.values())
 
 
-def _everywhere(body: str, text: str) -> list[int]:
+def _everywhere(body: str, view: Even | Flat) -> list[int]:
     # A short piece is looked for first: most passages are not there at all, and long needles take setting up.
-    probe = body[:PROBE]
-    places: list[int] = []
+    probe, text = body[:PROBE], view.text
+    if probe in view.absent:
+        return []
     at = text.find(probe)
+    if at < 0:
+        view.absent.add(probe)
+        return []
+    places: list[int] = []
     while at >= 0 and len(places) < MAX_PASSAGES:
         if len(probe) == len(body) or text.startswith(body, at):
             places.append(at)
@@ -161,13 +168,13 @@ def _cut_piece(body: str, view: Even | Flat, taken: _Taken) -> tuple[int, int] |
         return None
     best: tuple[int, int] | None = None
     longest = 0
-    for at in _everywhere(body[:PROBE], view.text):
+    for at in _everywhere(body[:PROBE], view):
         length = _shared(body, view.text[at : at + len(body)])
         place = view.at(at), view.end(at + length)
         if length > longest and taken.is_free(*place):
             best, longest = place, length
     if best is None:
-        for at in _everywhere(body[-PROBE:], view.text):
+        for at in _everywhere(body[-PROBE:], view):
             end = at + PROBE
             length = _shared(body[::-1], view.text[max(0, end - len(body)) : end][::-1])
             place = view.at(end - length), view.end(end)

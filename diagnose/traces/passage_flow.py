@@ -24,7 +24,7 @@ PROVENANCE = "retriever"
 """The tag that says which of several retrievers found a passage."""
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, slots=True)
 class Held:
     """The passages that a span gave."""
 

@@ -37,7 +37,7 @@ class PassageIds:
         everything = list(cited)
         # Where every passage has an id of its own, nothing has to be told by its words.
         self._worded = any(passage.id_from != "id" for passage in everything)
-        for rank in ("id", "output", "metadata"):
+        for rank in ("id", "output", "metadata") if self._worded else ("id",):
             for passage in everything:
                 if passage.id is not None and passage.id_from == rank and passage.text:
                     self._learn(passage, passage.id)
@@ -56,6 +56,8 @@ class PassageIds:
 
     def passage(self, cited: Cited, tags: dict[str, str] | None = None) -> tuple[Passage, IdFrom]:
         """The passage as this program knows it, and where its id is from."""
+        if cited.id_from == "id" and cited.id is not None and cited.text:  # nearly every passage
+            return Passage(cited.id, cited.text, cited.score, cited.title, tags), "id"
         known = Known(cited.id, cited.id_from) if cited.id is not None else None
         text = _plain(cited.text) if known is None or known.id_from == "metadata" else ""
         if (known is None or known.id_from == "metadata") and text in self._by_text:

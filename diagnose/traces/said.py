@@ -71,7 +71,13 @@ ROLE_OF = {
     "ChatMessage": "user",
 }
 REDACTED = frozenset({"__REDACTED__", "<redacted>", "[REDACTED]"})
+_LONGEST_REDACTED = max(map(len, REDACTED))
 MAX_DEPTH = 5
+
+
+def is_redacted(value: Any) -> bool:
+    """Whether a value is what stands for a hidden text. Long texts are not hashed to find out."""
+    return isinstance(value, str) and len(value) <= _LONGEST_REDACTED and value in REDACTED
 
 
 def unwrapped(value: Any) -> Any:
@@ -231,4 +237,4 @@ def _is_parts(value: Sequence[Any]) -> bool:
 
 
 def _said(text: str) -> str | None:
-    return text if text.strip() and text not in REDACTED else None
+    return text if not is_redacted(text) and not text.isspace() and text else None

@@ -16,7 +16,7 @@ SKEW_NS = 1_000_000_000
 """A child that starts a second before its parent was timed by another clock."""
 
 
-@dataclass
+@dataclass(eq=False, slots=True)
 class Node:
     """A span among its relatives. `enter` to `leave` are the places of it and all below it in tree order."""
 
@@ -98,8 +98,11 @@ def _linked(by_id: dict[str, Node], account: Account) -> list[Node]:
             )
             account.note(what, node.span.trace_id)
     for node in by_id.values():
-        node.children.sort(key=_start)
-    return sorted([*roots, *_cut_circles(by_id, roots, account)], key=_start)
+        if len(node.children) > 1:
+            node.children.sort(key=_start)
+    if len(roots) + sum([len(node.children) for node in roots]) < len(by_id):  # else no span is out of reach
+        roots = [*roots, *_cut_circles(by_id, roots, account)]
+    return sorted(roots, key=_start)
 
 
 def _cut_circles(by_id: dict[str, Node], roots: list[Node], account: Account) -> list[Node]:

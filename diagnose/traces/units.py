@@ -25,14 +25,16 @@ def units_of(forest: Forest) -> list[Unit]:
     level: Sequence[Node] = forest.roots
     while len(level) == 1 and level[0].span.kind not in (*RETRIEVING, "model"):
         level = level[0].children
-    units = [node for node in level if _is_whole(node, forest)]
+    units = [node for node in level if node.leave - node.enter > 1 and _is_whole(node, forest)]
+    if not 1 < len(units) <= MAX_UNITS:
+        return [(forest.nodes, trace_id)]
     asked = {node.span.query for node in units}
     loose = any(
         _does(node, forest, RETRIEVING) or _does(node, forest, {"model"})
         for node in level
         if node not in units
     )
-    if not 1 < len(units) <= MAX_UNITS or loose or None in asked or len(asked) < len(units):
+    if loose or None in asked or len(asked) < len(units):
         return [(forest.nodes, trace_id)]
     return [(forest.nodes[node.enter : node.leave], f"{trace_id}/{node.span.span_id}") for node in units]
 
