@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from diagnose.attribute import allocate, complexity
+from diagnose.attribute import allocate, complexity, tiering
 from diagnose.core.artifact import Passages
 from diagnose.core.budget import Bin, Budget, Complexity, Moved, Policy, Tier
 from diagnose.core.report import Interval
@@ -133,7 +133,9 @@ def _model(
         bins=tuple(Bin(*one) for one in bins),
     )
     rounded = complexity.Model(np.array([told.weights[name] for name in FEATURES]), told.bias)
-    return rounded, complexity.thresholds_of(rounded.predict(data.x), settings.tiers), told, None
+    predicted = rounded.predict(data.x)
+    cuts = tiering.cuts_of(predicted, data.score, data.tokens, settings.tolerance, settings.tiers)
+    return rounded, cuts, told, None
 
 
 def _with_scores(
@@ -235,7 +237,9 @@ def _routed(data: _Data, rest: Ints, fold: Ints, settings: Allocation) -> Ints:
     cuts: tuple[float, ...] = ()
     if settings.tiers > 1 and complexity.refusal(data.needs[known]) is None:
         model = complexity.trained(data.x[known], data.needs[known], settings.seed)
-        cuts = complexity.thresholds_of(model.predict(data.x[rest]), settings.tiers)
+        predicted = model.predict(data.x[rest])
+        score, tokens = data.score[rest], data.tokens[rest]
+        cuts = tiering.cuts_of(predicted, score, tokens, settings.tolerance, settings.tiers)
     where = _tier_rows(data.x[rest], model, cuts)
     cells = [
         allocate.smallest_keeping(

@@ -12,6 +12,7 @@ from diagnose.traces import attributes as names
 from diagnose.traces.account import Account
 from diagnose.traces.cited import passages_in, tags_of
 from diagnose.traces.costs import COSTED, NO_COSTS, costs_of, finish_of
+from diagnose.traces.decided import accepted, deciding, route_in
 from diagnose.traces.heads import Event, Head
 from diagnose.traces.judged import Judgement, labelled_by
 from diagnose.traces.kinds import kind_of
@@ -26,20 +27,7 @@ MAX_TEXT = 4_000_000
 """Characters of one text that are kept; the rest is cut and noted."""
 OF_FRAMEWORKS = ("ls_", "lc_", "langgraph_", "is_langchain", "__")
 """Beginnings of metadata that frameworks add by themselves."""
-ACCEPTED = (
-    "accept",
-    "accepted",
-    "passed",
-    "pass",
-    "valid",
-    "is_valid",
-    "allowed",
-    "safe",
-    "is_safe",
-    "approved",
-)
 _JUDGED = frozenset(names.JUDGED)
-BLOCKED = ("blocked", "flagged", "rejected", "triggered")
 
 
 def span_of(
@@ -64,10 +52,14 @@ def span_of_listed(
         listed.flat["openinference.span.kind"] = kind
     role, label, tool = kind_of(listed.flat, events)
     given_in, put_out = unwrapped(listed.first("input")), unwrapped(listed.first("output"))
+    role = deciding(role, head.name, listed.flat, put_out)
     given = _given(listed, given_in, role)
     prompt = prompt_of(listed, events, given_in) if role == "model" else ()
     cited = _cited(listed, events, put_out, role, given or ())
     text, told = text_of_output(listed, events, None if cited is not None else put_out, role)
+    if role == "router":
+        text = route_in(head.name, listed.flat, given_in, put_out) or text
+    error = head.error or (_error(events) if events else None)
     costs = costs_of(listed, put_out) if role == "model" or listed.facts.keys() & COSTED else NO_COSTS
     return Span(
         trace_id=head.trace_id,
@@ -86,13 +78,13 @@ def span_of_listed(
         prompt=_cut_turns(prompt, account),
         variables=_variables(listed, given_in, put_out, role),
         text=_cut(text, account),
-        accept=_accept(put_out, text) if role == "verifier" else None,
+        accept=accepted(listed.flat, put_out, text, error) if role == "verifier" else None,
         model=clean(listed.first("model")),
         prompt_tokens=costs.prompt_tokens,
         completion_tokens=costs.completion_tokens,
         cost=costs.cost,
         finish_reason=told or (finish_of(listed) if role == "model" else None),
-        error=head.error or (_error(events) if events else None),
+        error=error,
         labelled=_labelled(listed, events, account)
         if events or not _JUDGED.isdisjoint(listed.lists)
         else None,
@@ -165,22 +157,6 @@ def _error(events: Sequence[Event]) -> str | None:
             kind, message = event.attributes.get("exception.type"), event.attributes.get("exception.message")
             return ": ".join(str(part) for part in (kind, message) if part) or "exception"
     return None
-
-
-def _accept(put_out: Any, text: str | None) -> bool | None:
-    if isinstance(put_out, dict):
-        for keys, meaning in ((ACCEPTED, True), (BLOCKED, False)):
-            for key in keys:
-                if isinstance(value := put_out.get(key), bool):
-                    return value is meaning
-    word = (text or "").strip().lower().rstrip(".")
-    if word in ("yes", "true", "pass", "passed", "safe", "accept", "accepted", "grounded"):
-        return True
-    return (
-        False
-        if word in ("no", "false", "fail", "failed", "unsafe", "reject", "rejected", "blocked")
-        else None
-    )
 
 
 def _labelled(listed: Listed, events: Sequence[Event], account: Account) -> Labelled | None:

@@ -14,6 +14,7 @@ from diagnose.core.trace import Gold, GoldPassage, Outcome, Provenance, Step, Tr
 from diagnose.errors import quoted
 from diagnose.traces.account import Account, count_name
 from diagnose.traces.attributes import CONTENT_SWITCH
+from diagnose.traces.decided import said_instead
 from diagnose.traces.judged import Judgement, labelled_by
 from diagnose.traces.judged import merged as merged_labels
 from diagnose.traces.lines import Problem
@@ -168,11 +169,26 @@ class _Unit:
             self._note_unpacked(flow, calls.answering)
         if answered := self._answered(calls, said):
             yield answered
-        for node in self.nodes:
-            if node.span.kind == "verifier" and node.span.accept is not None:
-                text = node.span.text if not node.span.accept else None
-                yield _step("verifier", Decision(node.span.accept, text), node)
-                return
+        if guarded := self._guarded(calls.answering, said):
+            yield guarded
+
+    def _guarded(self, call: Call | None, said: str | None) -> Step | None:
+        """What the guards of the draft decided: the first that blocks it, else the first."""
+        guards = [n for n in self.nodes if n.span.kind == "verifier" and n.span.accept is not None]
+        if call is not None:
+            # A guard around the model, or after it; one before has seen the question alone.
+            of_draft = [n for n in guards if n.holds(call.outer) or n.enter >= call.outer.leave]
+            if len(of_draft) < len(guards):
+                self.account.note("guards before the model: of the question, no verifier step", self.trace_id)
+            guards = of_draft
+        node = next((n for n in guards if not n.span.accept), guards[0] if guards else None)
+        if node is None:
+            return None
+        if node.span.accept:
+            return _step("verifier", Decision(True), node)
+        draft = call.text if call is not None else None
+        instead = said if said is not None and said != draft else said_instead(node.span.text)
+        return _step("verifier", Decision(False, instead), node)
 
     def _own(self, role: str) -> Node | None:
         return next((node for node in self.nodes if node.span.kind == role and node.span.text), None)

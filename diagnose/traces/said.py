@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from diagnose.core.artifact import Turn
+from diagnose.traces.literals import literal
 
 QUERY_KEYS = (
     "query",
@@ -73,6 +75,10 @@ ROLE_OF = {
 REDACTED = frozenset({"__REDACTED__", "<redacted>", "[REDACTED]"})
 _LONGEST_REDACTED = max(map(len, REDACTED))
 MAX_DEPTH = 5
+MAX_PRINTED = 200_000
+"""Characters of a printed message that are read."""
+_PRINTED = re.compile(r"ChatMessage\(_?role=<\w+\.\w+: '(\w+)'>")
+_PRINTED_TEXT = re.compile(r"\btext=('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")", re.DOTALL)
 
 
 def is_redacted(value: Any) -> bool:
@@ -104,7 +110,9 @@ def messages_in(value: Any, depth: int = 0) -> tuple[Turn, ...]:
         return ()
     turns: list[Turn] = []
     for item in value:
-        if isinstance(item, list | tuple) and len(item) == 2 and all(isinstance(x, str) for x in item):
+        if isinstance(item, str) and (printed := _printed(item)) is not None:
+            turns.append(printed)
+        elif isinstance(item, list | tuple) and len(item) == 2 and all(isinstance(x, str) for x in item):
             role, content = item
             if role not in ROLE_OF and role not in ("user", "assistant", "system", "tool"):
                 return ()
@@ -115,6 +123,14 @@ def messages_in(value: Any, depth: int = 0) -> tuple[Turn, ...]:
                 return ()
             turns += found
     return tuple(turns)
+
+
+def _printed(text: str) -> Turn | None:
+    """A message as Python prints it, which is how LlamaIndex and Haystack log one in a list of arguments."""
+    if not (found := _PRINTED.match(text[:MAX_PRINTED])):
+        return None
+    said = [literal(part[1], "") for part in _PRINTED_TEXT.finditer(text[:MAX_PRINTED])]
+    return Turn(found[1], "\n".join(str(part) for part in said))
 
 
 def _turn(item: Mapping[str, Any]) -> Turn | None:
@@ -182,7 +198,7 @@ def history_in(value: Any) -> tuple[Turn, ...]:
     if isinstance(value, dict):
         for key in HISTORY_KEYS:
             if key in value and (turns := messages_in(unwrapped(value[key]))):
-                asked = any(value.get(other) for other in ("question", "query", "input", "user_input"))
+                asked = any(value.get(other) for other in ("question", "query", "input", "user_input", "message"))
                 return turns if asked else before_last_user(turns)
         inner = value.get("input")
         return history_in(inner) if isinstance(inner, dict) else ()

@@ -30,10 +30,16 @@ STAGES = {
 @contextmanager
 def instrumented(framework: str, provider: Any) -> Iterator[Ask]:
     """The pipeline as a function of the question, its spans going to an OpenTelemetry provider."""
+    with _instrumenting(framework, provider):
+        yield _app(framework)
+
+
+@contextmanager
+def _instrumenting(framework: str, provider: Any) -> Iterator[None]:
     instrumentor = _instrumentor(framework)
     instrumentor.instrument(tracer_provider=provider)
     try:
-        yield _app(framework)
+        yield
     finally:
         instrumentor.uninstrument()
 
@@ -69,8 +75,24 @@ def _app(framework: str) -> Ask:
 
 def otlp_file(framework: str, path: Path) -> None:
     """Asks every question and writes the spans as an OTLP JSON file."""
-    from google.protobuf.json_format import MessageToDict
-    from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+    exporter, provider = _exporting()
+    with instrumented(framework, provider) as ask:
+        for question, _, _ in QUESTIONS:
+            ask(question)
+    _written(exporter, path)
+
+
+def layered_file(app: str, path: Path) -> None:
+    """The spans of a layered pipeline that is asked once, as an OTLP JSON file."""
+    from tests.foreign.layered_apps import APPS
+
+    exporter, provider = _exporting()
+    with _instrumenting(app.partition("-")[0], provider):
+        APPS[app]()()
+    _written(exporter, path)
+
+
+def _exporting() -> tuple[Any, Any]:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import SimpleSpanProcessor
     from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -78,9 +100,13 @@ def otlp_file(framework: str, path: Path) -> None:
     exporter = InMemorySpanExporter()
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    with instrumented(framework, provider) as ask:
-        for question, _, _ in QUESTIONS:
-            ask(question)
+    return exporter, provider
+
+
+def _written(exporter: Any, path: Path) -> None:
+    from google.protobuf.json_format import MessageToDict
+    from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+
     document = MessageToDict(encode_spans(exporter.get_finished_spans()))
     for resource in document["resourceSpans"]:
         for scope in resource["scopeSpans"]:
