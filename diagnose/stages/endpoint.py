@@ -7,44 +7,50 @@ greatest length, a busy endpoint a bounded number of retries. Redirects are not 
 from __future__ import annotations
 
 import asyncio
+import inspect
 import random
 import time
-import weakref
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 import msgspec
 
 from diagnose.errors import StageFailed, UsageError, quoted
 from diagnose.secrets import FILE, file_text
+from diagnose.stages.at_once import AtOnce
 from diagnose.stages.breaker import Breaker
-from diagnose.stages.event_loop import run, start
+from diagnose.stages.event_loop import each, run
 from diagnose.stages.failure import TimedOut, one_line
+from diagnose.stages.transport import (
+    DROPPED,
+    LONGEST_COMPLAINT,
+    LONGEST_REPLY,
+    BrokeOff,
+    Reply,
+    Unreachable,
+    posted,
+    session_for,
+)
 
 if TYPE_CHECKING:
-    import ssl
+    import aiohttp
 
-    import httpx
+__all__ = ["LONGEST_COMPLAINT", "LONGEST_REPLY", "Endpoint", "Waiting", "address", "key_in", "retry_after_s"]
 
 FIRST_WAIT_S = 0.5
 """The longest wait before the first retry; it doubles with each further one."""
 LONGEST_WAIT_S = 60.0
 """A server that asks for a longer wait than this is taken at its word: the call fails and says so."""
-DROPPED = 0
-"""In place of a status: the connection was closed before a reply began, as idle ones are."""
 RETRIED = frozenset({DROPPED, 408, 409, 429, 500, 502, 503, 504, 529})
 KEYLESS = frozenset({401, 403})
 """The key is missing, wrong or expired."""
-LONGEST_REPLY = 8 * 2**20
-"""Bytes of a reply; what is longer is not read."""
-LONGEST_COMPLAINT = 2**16
-"""Bytes that are read of a reply that tells an error."""
+TOO_MUCH = frozenset({DROPPED, 429, 503, 529})
+"""Of these, those of a server that is asked too much at once."""
 STEADY_FAILURES = 3
 """Calls in a row that used up their retries, after which further ones are tried once only."""
 
@@ -60,22 +66,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Waiting:
-    """How retries wait: `sleep` takes seconds, `jitter` gives a number from 0 to 1, `now` the time for
-    dates."""
+    """How retries wait: `sleep` takes seconds (in the event loop: what it gives back is awaited), `jitter` gives a
+    number from 0 to 1, `now` the time for dates."""
 
-    sleep: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], Awaitable[None] | None] = asyncio.sleep
     jitter: Callable[[], float] = field(default_factory=lambda: random.Random().random)
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
-
-
-class Reply(msgspec.Struct, frozen=True):
-    """What came back: `retry_after` and `kind` are the headers of that name and of the content type."""
-
-    status: int
-    body: bytes
-    kind: str = ""
-    retry_after: str = ""
-    location: str = ""
 
 
 class _Health:
@@ -89,7 +85,8 @@ class _Health:
 class Endpoint:
     """Where requests go and how. `setting` is the key of the pipeline file that the address came from, for errors.
 
-    At most `concurrency` requests are under way at once, from however many threads.
+    At most `concurrency` requests are under way at once, from however many threads, and fewer while that is too much
+    for it (`at_once`).
     """
 
     url: str
@@ -101,7 +98,7 @@ class Endpoint:
     concurrency: int = 4
     setting: str = "base_url"
     waiting: Waiting = Waiting()
-    _idle: list[httpx.AsyncClient] = field(default_factory=list, repr=False, compare=False)
+    _open: list[aiohttp.ClientSession] = field(default_factory=list, repr=False, compare=False)
     _health: _Health = field(default_factory=_Health, repr=False, compare=False)
     _breaker: Breaker = field(default_factory=Breaker, repr=False, compare=False)
 
@@ -110,9 +107,34 @@ class Endpoint:
 
         After many failures in a row it is asked now and then only (`breaker`).
         """
+        return run(self.asked(body))
+
+    def post_all(self, bodies: Sequence[object]) -> list[bytes]:
+        """The answers to several requests, in order; the first failure is raised once none is under way."""
+        return self.together([partial(self.asked, body) for body in bodies])
+
+    def together(self, works: Sequence[Callable[[], Coroutine[Any, Any, T]]]) -> list[T]:
+        """What several pieces of work that ask this endpoint come to, in order, `concurrency` of them at once; the
+        first failure is raised once none is under way."""
+        found: list[T | StageFailed | None] = [None] * len(works)
+
+        async def one(place: int) -> None:
+            try:
+                found[place] = await works[place]()
+            except StageFailed as exc:
+                found[place] = exc
+
+        hands = min(self.concurrency, len(works))
+        run(each([partial(one, place) for place in range(len(works))], hands))
+        if failed := next((f for f in found if isinstance(f, StageFailed)), None):
+            raise failed
+        return cast("list[T]", found)
+
+    async def asked(self, body: object) -> bytes:
+        """`post`, in the event loop."""
         self._breaker.admit(self.url)
         try:
-            reply, tries = self._answered(body)
+            reply, tries = await self._answered(msgspec.json.encode(body))
         except StageFailed:
             self._breaker.failed()
             raise
@@ -123,23 +145,20 @@ class Endpoint:
             self._breaker.worked()
         return self._checked(reply, tries)
 
-    def _answered(self, body: object) -> tuple[Reply, int]:
+    async def _answered(self, content: bytes) -> tuple[Reply, int]:
         """The last reply to a request, and how often it was made."""
         retries = self.retries if self._health.spent < STEADY_FAILURES else 0
-        reply = self._sent(body)
+        reply = await self._sent(content)
         for attempt in range(retries):
             if reply.status not in RETRIED:
                 break
-            self.waiting.sleep(self._wait_s(reply, attempt))
-            reply = self._sent(body)
+            pause = self.waiting.sleep(self._wait_s(reply, attempt))
+            if inspect.isawaitable(pause):
+                await pause
+            reply = await self._sent(content)
         busy = reply.status in RETRIED
         self._health.spent = self._health.spent + 1 if busy else 0
         return reply, 1 + retries if busy else 1
-
-    def post_all(self, bodies: Sequence[object]) -> list[bytes]:
-        """The answers to several requests, in order; the first failure is raised once none is under way."""
-        with ThreadPoolExecutor(self.concurrency, "diagnose-endpoint") as pool:
-            return list(pool.map(self.post, bodies))
 
     def read(self, body: bytes, kind: type[T], what: str) -> T:
         """The answer as a value; StageFailed where it is none. `what` it should be, for the error."""
@@ -152,100 +171,44 @@ class Endpoint:
 
     def close(self) -> None:
         """Close what connections are open now, not when the endpoint is let go of."""
-        while self._idle:
-            run(self._idle.pop().aclose())
+        while self._open:
+            run(self._open.pop().close())
 
-    def _client(self) -> httpx.AsyncClient:
-        """A client that no request is using. Each holds one connection: a pool of 64 spends three times as much
-        time on every request, in looking for a free one."""
-        import httpx
-
-        if self._idle:
-            return self._idle.pop()
-
-        # Uncompressed: a few packed bytes could stand for more than memory holds.
-        headers = {"Accept-Encoding": "identity", "Content-Type": "application/json"}
-        if self.key:
-            headers[self.key_header] = (
-                f"Bearer {self.key}" if self.key_header == "Authorization" else self.key
-            )
-        client = httpx.AsyncClient(
-            headers=headers,
-            timeout=self.request_timeout_s,
-            follow_redirects=False,
-            limits=httpx.Limits(max_connections=1),
-            verify=self._trusted,
-        )
-        # A pipeline is let go of without a word; its open connections go with it.
-        weakref.finalize(self, start, client.aclose).atexit = False
-        return client
+    def _session(self) -> aiohttp.ClientSession:
+        if not self._open or self._open[-1].closed:
+            headers = {}
+            if self.key:
+                bearer = self.key_header == "Authorization"
+                headers[self.key_header] = f"Bearer {self.key}" if bearer else self.key
+            self._open[:] = [session_for(self, headers)]
+        return self._open[-1]
 
     @cached_property
-    def _trusted(self) -> ssl.SSLContext:
-        import httpx
+    def _at_once(self) -> AtOnce:
+        return AtOnce(self.concurrency)
 
-        return httpx.create_ssl_context()
-
-    @cached_property
-    def _slots(self) -> asyncio.Semaphore:
-        return asyncio.Semaphore(self.concurrency)
-
-    def _sent(self, body: object) -> Reply:
-        import httpx
-
-        content = msgspec.json.encode(body)
+    async def _sent(self, content: bytes) -> Reply:
+        # Waiting for a free place is no fault of the endpoint: the deadline starts after it.
+        number = await self._at_once.admitted()
+        began, too_much = time.perf_counter(), True
         try:
-            return run(self._asked(content))
-        except (TimeoutError, httpx.TimeoutException) as exc:
+            reply = await posted(self._session(), self.url, content, self.request_timeout_s)
+            too_much = reply.status in TOO_MUCH
+            return reply
+        except TimeoutError as exc:
             raise TimedOut(
                 f"{self.url} did not reply within {self.request_timeout_s:g} seconds (request_timeout_s)"
             ) from exc
-        except httpx.ConnectError as exc:
-            raise StageFailed(f"{self.url} cannot be reached: {self._safe(one_line(exc))}") from exc
-        except httpx.HTTPError as exc:
-            raise StageFailed(f"{self.url} broke off: {self._safe(one_line(exc))}") from exc
+        except Unreachable as exc:
+            raise StageFailed(f"{self.url} cannot be reached: {self._cause(exc)}") from exc
+        except BrokeOff as exc:
+            raise StageFailed(f"{self.url} broke off: {self._cause(exc)}") from exc
+        finally:
+            self._at_once.ended(number, time.perf_counter() - began, too_much)
 
-    async def _asked(self, content: bytes) -> Reply:
-        # Waiting for a free place is no fault of the endpoint: the deadline starts after it.
-        import httpx
-
-        began = False
-        try:
-            async with self._slots, asyncio.timeout(self.request_timeout_s):
-                client = self._client()
-                try:
-                    async with client.stream("POST", self.url, content=content) as response:
-                        began = True
-                        return await self._read(response)
-                finally:
-                    self._idle.append(client)
-        except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError):
-            if began:
-                raise
-            return Reply(DROPPED, b"")
-
-    async def _read(self, response: httpx.Response) -> Reply:
-        status, get = response.status_code, response.headers.get
-        good = 200 <= status < 300
-        if good and get("content-encoding", "identity") != "identity":
-            raise StageFailed(
-                f"{self.url} answered in an encoding that was not asked for ({get('content-encoding')})"
-            )
-        longest = LONGEST_REPLY if good else LONGEST_COMPLAINT
-        parts: list[bytes] = []
-        length = 0
-        async for part in response.aiter_raw():
-            parts.append(part)
-            length += len(part)
-            if length > longest:
-                if good:
-                    raise StageFailed(
-                        f"{self.url} answered with more than {LONGEST_REPLY >> 20} MB, which was not read on"
-                    )
-                break
-        return Reply(
-            status, b"".join(parts), get("content-type", ""), get("retry-after", ""), get("location", "")
-        )
+    def _cause(self, exc: Exception) -> str:
+        assert exc.__cause__ is not None
+        return self._safe(one_line(exc.__cause__))
 
     def _wait_s(self, reply: Reply, attempt: int) -> float:
         """Seconds until the next try: what the server asks for, else a random part of a doubling wait."""

@@ -6,12 +6,16 @@ A request can be broken off at its deadline whatever it is waiting for, which a 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+LAST_S = 1.0
+"""Seconds that are given to connections to close when the process ends."""
 
 _LOOPS: dict[int, asyncio.AbstractEventLoop] = {}
 _STARTING = threading.Lock()
@@ -27,10 +31,29 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         raise
 
 
+async def each(works: Iterable[Callable[[], Coroutine[Any, Any, None]]], at_once: int) -> None:
+    """Run every work, `at_once` of them at once: for thousands of requests no more tasks than are under way."""
+    left = iter(works)
+
+    async def hand() -> None:
+        for work in left:
+            await work()
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(at_once):
+            group.create_task(hand())
+
+
 def start(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Has the event loop run `work`, and does not wait for it."""
     loop = _loop()
     loop.call_soon_threadsafe(lambda: loop.create_task(work()))
+
+
+def finish(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Has the event loop run `work`, and waits a little; what comes of it no longer matters."""
+    with contextlib.suppress(Exception):
+        asyncio.run_coroutine_threadsafe(work(), _loop()).result(LAST_S)
 
 
 def _loop() -> asyncio.AbstractEventLoop:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 
@@ -55,9 +56,13 @@ class HttpStage:
         given = Given(query, conversation, tuple(passages), context, answer)
         return self._read(self.endpoint.post(self._body(given, seed)))
 
+    async def asked(self, given: Given, seed: int | None) -> object:
+        """The same in the event loop."""
+        return self._read(await self.endpoint.asked(self._body(given, seed)))
+
     def batch(self, givens: Sequence[Given]) -> list[object]:
         """The outputs for several inputs; `concurrency` requests are under way at once."""
-        return [self._read(r) for r in self.endpoint.post_all([self._body(given, None) for given in givens])]
+        return self.endpoint.together([partial(self.asked, given, None) for given in givens])
 
     def _body(self, given: Given, seed: int | None) -> dict[str, object]:
         body: dict[str, object] = {"role": self.role, "query": given.query}

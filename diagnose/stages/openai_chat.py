@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 
 import msgspec
@@ -46,10 +47,13 @@ class OpenAIChat:
     def __call__(self, query: str, context: Context | None, seed: int | None = None) -> Answer:
         return self._answer(self.endpoint.post(self._body(query, context, seed)))
 
+    async def asked(self, given: Given, seed: int | None) -> Answer:
+        """The same in the event loop."""
+        return self._answer(await self.endpoint.asked(self._body(given.query, given.context, seed)))
+
     def batch(self, givens: Sequence[Given]) -> list[Answer]:
         """The answers to several inputs; `concurrency` requests are under way at once."""
-        bodies = [self._body(given.query, given.context, None) for given in givens]
-        return [self._answer(reply) for reply in self.endpoint.post_all(bodies)]
+        return self.endpoint.together([partial(self.asked, given, None) for given in givens])
 
     def _body(self, query: str, context: Context | None, seed: int | None) -> dict[str, object]:
         body = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 
 import msgspec
@@ -41,11 +42,16 @@ class Rerank:
             return []  # Cohere refuses an empty list
         return self._ranked(self.endpoint.post(self._body(query, passages)), passages)
 
+    async def asked(self, given: Given, seed: int | None) -> list[Passage]:
+        """The same in the event loop."""
+        if not given.passages:
+            return []
+        body = self._body(given.query, given.passages)
+        return self._ranked(await self.endpoint.asked(body), given.passages)
+
     def batch(self, givens: Sequence[Given]) -> list[list[Passage]]:
         """The rankings of several inputs; `concurrency` requests are under way at once."""
-        asked = [given for given in givens if given.passages]
-        replies = iter(self.endpoint.post_all([self._body(g.query, g.passages) for g in asked]))
-        return [self._ranked(next(replies), g.passages) if g.passages else [] for g in givens]
+        return self.endpoint.together([partial(self.asked, given, None) for given in givens])
 
     def _body(self, query: str, passages: Sequence[Passage]) -> dict[str, object]:
         n = len(passages) if self.top_n is None else min(self.top_n, len(passages))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gzip
 import socket
+import threading
 import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
@@ -47,6 +49,12 @@ def endpoint(server: LocalServer, waits: list[float]) -> Iterator[Endpoint]:
     made = Endpoint(f"{server.url}/x", None, "SOME_KEY", request_timeout_s=5.0, waiting=waiting)
     yield made
     made.close()
+
+
+def no_http(handler: BaseHTTPRequestHandler, over: threading.Event) -> None:
+    """What another kind of server says."""
+    handler.close_connection = True
+    handler.wfile.write(b"220 mail.example.com ESMTP\r\n")
 
 
 def failure(endpoint: Endpoint, kind: type[StageFailed] = StageFailed) -> str:
@@ -116,8 +124,9 @@ def test_a_wait_that_is_too_long_is_not_waited(
         ),
         (reply(307), "answered 307, a redirect, which is not followed: set base_url to its aim"),
         (reply(200, gzip.compress(b"{}"), content_encoding="gzip"), "in an encoding that was not asked for"),
-        (broken_off(b'{"choices": [', 5000), "broke off: RemoteProtocolError"),
+        (broken_off(b'{"choices": [', 5000), "broke off: ClientPayloadError"),
         (broken_off(b"", 10), "broke off: "),
+        (no_http, "broke off: ClientResponseError: 400"),
     ],
 )
 def test_every_bad_answer_is_a_sentence(
@@ -150,7 +159,7 @@ def test_an_answer_without_end_is_not_read_to_it(server: LocalServer, endpoint: 
     [
         dripping(HEAD + b"\r\n", b" "),
         dripping(HEAD, b"X-Slow: 1\r\n"),
-        dripping(b"", b"H"),
+        dripping(b"HTTP/1.1 200 O", b"K"),
         silence,
     ],
     ids=["body", "headers", "status line", "silence"],
@@ -169,7 +178,7 @@ def test_nobody_there() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         gone = Endpoint(f"http://127.0.0.1:{unused.getsockname()[1]}/x", None, "")
-        assert "cannot be reached: ConnectError" in failure(gone)
+        assert "cannot be reached: ClientConnectorError" in failure(gone)
         gone.close()
 
 
