@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from diagnose.cli.session import Debug, Json, NoMemo, Quiet, Resume, Seed, Strict, guarded, paper, say
-from diagnose.cli.sources import Gold, Logs, Wanted
+from diagnose.cli.sources import Gold, Limit, Logs, Wanted
 from diagnose.cli.sweeping import Sweeps, Yes
 from diagnose.errors import Interrupted, UsageError
 
@@ -36,6 +36,7 @@ def budget(
         typer.Option(help="Price table (TOML): [MODEL] prompt, completion, for a million tokens."),
     ] = None,
     gold: Gold = None,
+    limit: Limit = None,
     runs: Annotated[
         int, typer.Option(min=1, max=100, help="Repeats of each replay where a stage is not deterministic.")
     ] = 3,
@@ -70,7 +71,7 @@ def budget(
 
     spend = Spend(runs, max_calls, yes, read_prices(prices) if prices else None, seed)
     searched = corpus_of(pipeline)
-    log, _, _ = log_of(Wanted(traces, gold=gold), strict, quiet, searched)
+    log, _, _ = log_of(Wanted(traces, gold=gold, limit=limit), strict, quiet, searched)
     loaded = pipeline_of(pipeline, log, searched)
     scorer = scorer_of(loaded)
     axes = [axis_of(text) for text in sweep or ()] or own_axes(loaded)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from diagnose.cli.session import Debug, Json, Quiet, guarded, paper
-from diagnose.cli.sources import CorpusFile, Format, Gold, Logs, Map, Project, Wanted
+from diagnose.cli.sources import CorpusFile, Format, Gold, Limit, Logs, Map, Project, Wanted
 from diagnose.errors import EXIT_BAD_INPUT, visible
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ def check(
     gold: Gold = None,
     corpus: CorpusFile = None,
     project: Project = None,
+    limit: Limit = None,
     json: Json = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -37,7 +38,7 @@ def check(
     """
     import msgspec
 
-    summary = _checked(Wanted(traces, format, map, gold, corpus, project))
+    summary = _checked(Wanted(traces, format, map, gold, corpus, project, limit))
     if json:
         sys.stdout.buffer.write(msgspec.json.encode(summary) + b"\n")
         sys.stdout.buffer.flush()
@@ -52,7 +53,7 @@ def _checked(wanted: Wanted) -> LogSummary:
     from diagnose.traces.check import check_log, check_traces
 
     if wanted.plain:
-        return check_log(wanted.sources[0])
+        return check_log(wanted.sources[0], limits=wanted.limits)
     account = Account()
     return check_traces(wanted.read(account), account, ", ".join(wanted.sources))
 

@@ -24,6 +24,7 @@ from diagnose.cli.session import (
     progress,
     say,
 )
+from diagnose.cli.sources import Limit
 from diagnose.errors import BadInput, Interrupted, UsageError
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def compare(
     ] = None,
     allow: Allow = None,
     output: Outputs = None,
+    limit: Limit = None,
     seed: Seed = 0,
     strict: Strict = False,
     resume: Resume = False,
@@ -73,7 +75,7 @@ def compare(
     if all(pipelines):
         if traces is None:
             raise UsageError("two pipelines are compared over queries: give --traces FILE")
-        swapping = Swapping(a, b, traces, most, runs, tolerance, seed)
+        swapping = Swapping(a, b, traces, most, runs, tolerance, seed, limit)
         _swap(swapping, allow or [], outputs, strict, resume, no_memo, json, quiet)
     elif any(pipelines):
         raise UsageError("expected two reports or two pipeline files (.toml), found one of each")
@@ -108,6 +110,7 @@ class Swapping:
     runs: int
     tolerance: float
     seed: int
+    limit: list[str] | None = None
 
 
 def _swap(
@@ -125,7 +128,7 @@ def _swap(
     from diagnose.report.build import digest_of
     from diagnose.report.sections import swap_sections
 
-    queries = traces_of(given.traces, strict, quiet)[0][: given.most]
+    queries = traces_of(given.traces, strict, quiet, given.limit)[0][: given.most]
     first, second = pipeline_of(given.a), pipeline_of(given.b)
     if first.score != second.score and "scorer" not in allow:
         raise BadInput(

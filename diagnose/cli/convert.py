@@ -10,7 +10,7 @@ import msgspec
 import typer
 
 from diagnose.cli.session import SHOWN, Debug, Json, Quiet, Strict, guarded, say
-from diagnose.cli.sources import CorpusFile, Format, Gold, Map, Project, Wanted
+from diagnose.cli.sources import CorpusFile, Format, Gold, Limit, Map, Project, Wanted
 from diagnose.errors import BadInput, UsageError
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def convert(
     gold: Gold = None,
     corpus: CorpusFile = None,
     project: Project = None,
+    limit: Limit = None,
     strict: Strict = False,
     json: Json = False,
     quiet: Quiet = False,
@@ -52,7 +53,7 @@ def convert(
     """
     if json and output == "-":
         raise UsageError("--json writes the account to stdout: say where the traces go with  -o FILE")
-    wanted = Wanted(sources, format, map, gold, corpus, project)
+    wanted = Wanted(sources, format, map, gold, corpus, project, limit)
     summary, written = _converted(wanted, output, strict, quiet)
     if json:
         sys.stdout.buffer.write(msgspec.json.encode(summary) + b"\n")

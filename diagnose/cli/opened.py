@@ -113,9 +113,11 @@ def _noted(summary: AccountSummary) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def traces_of(path: Path, strict: bool, quiet: bool) -> tuple[list[Trace], tuple[str, ...]]:
+def traces_of(
+    path: Path, strict: bool, quiet: bool, limit: list[str] | None = None
+) -> tuple[list[Trace], tuple[str, ...]]:
     """The traces of one log, whichever tool wrote it, and what was wrong with others."""
-    found = log_of(Wanted([str(path)]), strict, quiet)
+    found = log_of(Wanted([str(path)], limit=limit), strict, quiet)
     return found.traces, found.problems
 
 

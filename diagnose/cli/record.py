@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from diagnose.cli.session import Debug, NoMemo, Quiet, Resume, Seed, Strict, guarded, progress, say
+from diagnose.cli.sources import Limit
 from diagnose.errors import Interrupted, StageFailed
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def record(
     timing: Annotated[
         bool, typer.Option(help="Log seconds per stage; without it the same input gives the same bytes.")
     ] = True,
+    limit: Limit = None,
     seed: Seed = 0,
     strict: Strict = False,
     resume: Resume = False,
@@ -51,7 +53,7 @@ def record(
     from diagnose.report.build import digest_of
     from diagnose.traces.to_jsonl import write_jsonl
 
-    asked, _ = traces_of(queries, strict, quiet)
+    asked, _ = traces_of(queries, strict, quiet, limit)
     loaded = pipeline_of(pipeline)
     inputs = inputs_of(digest_of(asked), loaded, timing=timing, seed=seed)
     failed: Counter[str] = Counter()

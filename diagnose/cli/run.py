@@ -27,7 +27,7 @@ from diagnose.cli.session import (
     progress,
     say,
 )
-from diagnose.cli.sources import CorpusFile, Format, Gold, Logs, Map, Project, Wanted
+from diagnose.cli.sources import CorpusFile, Format, Gold, Limit, Logs, Map, Project, Wanted
 from diagnose.cli.sweeping import Silver, Sweeps, Yes
 from diagnose.errors import Inconclusive, Interrupted, StageFailed, UsageError
 
@@ -100,6 +100,7 @@ def run(
     format: Format = "auto",
     map: Map = None,
     project: Project = None,
+    limit: Limit = None,
     metric: Metric = None,
     pass_mark: PassMark = None,
     alpha: Alpha = 0.01,
@@ -168,7 +169,7 @@ def run(
     from diagnose.flow.silver import marked
 
     given = {name: value for name, value in locals().items() if name in TELLING}
-    wanted = Wanted(traces, format, map, gold, corpus, project)
+    wanted = Wanted(traces, format, map, gold, corpus, project, limit)
     command = again("run", *wanted.names, *options_of(run, given), output=output)
     redactor = redactor_of(redact, redact_also)
     if pipeline is None and not (silver or sweep or redactor or annotate or resume or max_cost is not None):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from diagnose.core.pipeline import Corpus
     from diagnose.core.trace import Trace
     from diagnose.traces.account import Account
+    from diagnose.traces.limits import Limits
     from diagnose.traces.lines import Problem
 
 Logs = Annotated[
@@ -47,6 +48,12 @@ Project = Annotated[
     str | None, typer.Option(help="The project (Phoenix) or experiment (MLflow) to read from a server.")
 ]
 
+Limit = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Read no more than: size=2GB, entry=16MB, ratio=300, depth=64, traces=100000, seconds=60 (repeatable)."
+    ),
+]
 
 _KEY = re.compile(r"//[^/@]*@")
 """A user's name and password in a URL."""
@@ -62,6 +69,14 @@ class Wanted:
     gold: Path | None = None
     corpus: Path | None = None
     project: str | None = None
+    limit: list[str] | None = None
+
+    @property
+    def limits(self) -> Limits:
+        """How much is read; the time for it counts from now."""
+        from diagnose.traces.limits import limits_of
+
+        return limits_of(self.limit or ())
 
     @property
     def names(self) -> list[str]:
@@ -94,5 +109,6 @@ class Wanted:
             gold=read_labels(self.gold) if self.gold else None,
             corpus=read_corpus(self.corpus) if self.corpus else corpus,
             project=self.project,
+            limits=self.limits,
             account=account,
         )

@@ -21,6 +21,7 @@ from diagnose.cli.session import (
     progress,
     say,
 )
+from diagnose.cli.sources import Limit
 from diagnose.errors import Inconclusive, Interrupted, UsageError
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def trust(
         Path | None,
         typer.Option(help="A report folder to attach the result to: its report then leads with it."),
     ] = None,
+    limit: Limit = None,
     seed: Seed = 0,
     strict: Strict = False,
     resume: Resume = False,
@@ -66,7 +68,7 @@ def trust(
     for name in fault or ():
         if name not in FAULTS:
             raise UsageError(f"--fault {name}: no such fault; there are {', '.join(FAULTS)}")
-    log, _ = traces_of(traces, strict, quiet)
+    log, _ = traces_of(traces, strict, quiet, limit)
     loaded = pipeline_of(pipeline)
     faults = combinations_of(loaded, pairs, fault or ())
     if noise:

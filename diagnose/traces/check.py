@@ -25,7 +25,8 @@ from diagnose.traces.from_jsonl import (
     to_trace,
     trace_decoder,
 )
-from diagnose.traces.lines import DEFAULT_LIMITS, Limits, Line, Problem, read_lines, source_name
+from diagnose.traces.limits import DEFAULT_LIMITS, Limits, counted
+from diagnose.traces.lines import Line, Problem, read_lines, source_name
 from diagnose.traces.read import is_ours, read_log
 
 KEPT_PROBLEMS = 1000
@@ -126,7 +127,7 @@ def check_log(path: Path | str, *, limits: Limits = DEFAULT_LIMITS) -> LogSummar
         return check_traces(read_log(path, limits=limits, account=account), account, source_name(path))
     decoder, ids, tally = trace_decoder(), TraceIds(), _Tally()
     names = known(decoder.shape) or Known()
-    for line in read_lines(path, limits):
+    for line in counted(read_lines(path, limits), Line, limits, source_name(path)):
         tally.n["lines"] += 1
         if isinstance(line, Problem):
             tally.problem(line)

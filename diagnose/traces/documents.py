@@ -16,16 +16,8 @@ import msgspec
 
 from diagnose.errors import BadInput, quoted
 from diagnose.traces.account import Account
-from diagnose.traces.lines import (
-    DEFAULT_LIMITS,
-    Limits,
-    Meter,
-    Problem,
-    opened,
-    said_of,
-    source_name,
-    translated,
-)
+from diagnose.traces.limits import DEFAULT_LIMITS, Limits, OverLimit, nested_deeper
+from diagnose.traces.lines import Meter, Problem, opened, said_of, source_name, translated
 from diagnose.traces.otlp_line import decode_otlp_line
 from diagnose.traces.scanner import BrokenValue, Scanner
 
@@ -69,6 +61,8 @@ def read_documents(
         for item in _read(path, source, account, limits):
             n += 1
             yield item
+    except OverLimit:
+        raise
     except BadInput as error:
         if not n:
             raise
@@ -87,11 +81,16 @@ def _read(path: Path | str, source: str, account: Account, limits: Limits) -> It
             data = raw.removeprefix(BOM) if number == 1 else raw
             if data.isspace() or not data:
                 continue
+            if len(raw) <= limits.line_bytes and limits.too_deep(data):
+                any_line = True
+                yield Problem(source, number, "", limits.deepest, "a line that is deeper")
+                continue
             value = _decoded(data, source, account) if len(raw) <= limits.line_bytes else None
             if value is None and (
                 len(raw) > limits.line_bytes or not any_line or data.strip() in (b"{", b"[")
             ):
-                yield from _scanned(Scanner(meter.read, data, number, limits.line_bytes), source, account)
+                scanner = Scanner(meter.read, data, number, limits.line_bytes)
+                yield from _shallow(_scanned(scanner, source, account), limits)
                 return
             any_line = True
             if value is None:
@@ -100,6 +99,19 @@ def _read(path: Path | str, source: str, account: Account, limits: Limits) -> It
                 yield from (Document(source, number, item) for item in value)
             else:
                 yield Document(source, number, value)
+
+
+def _shallow(found: Iterator[Document | Problem], limits: Limits) -> Iterator[Document | Problem]:
+    """The documents, those that nest too deep as Problems."""
+    for item in found:
+        if (
+            isinstance(item, Document)
+            and limits.depth is not None
+            and nested_deeper(item.value, limits.depth)
+        ):
+            yield Problem(item.source, item.line, "", limits.deepest, "an entry that is deeper")
+        else:
+            yield item
 
 
 def _decoded(data: bytes, source: str, account: Account) -> Any | None:
@@ -212,7 +224,7 @@ def _past(scanner: Scanner) -> bool:
 def _problem(broken: BrokenValue, scanner: Scanner, source: str, line: int) -> Problem:
     if broken.too_long:
         return Problem(
-            source, line, "", "an entry that fits in memory (16 MB)", "a longer one: it is left out"
+            source, line, "", f"an entry of {Limits(scanner.most).longest}", "a longer one: it is left out"
         )
     if broken.cut:
         return Problem(source, line, "", "a whole JSON value", "a file that ends in the middle of one")

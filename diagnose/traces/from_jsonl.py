@@ -14,7 +14,8 @@ from diagnose.core.trace import TRACE_SCHEMA, Gold, Outcome, Provenance, Trace
 from diagnose.traces.by_role import AnyStepLine, StepLine, line_type, role_of, to_step
 from diagnose.traces.decode import LineDecoder
 from diagnose.traces.fields import found
-from diagnose.traces.lines import DEFAULT_LIMITS, Finding, Limits, Line, Problem, read_lines
+from diagnose.traces.limits import DEFAULT_LIMITS, Limits
+from diagnose.traces.lines import Finding, Line, Problem, read_lines
 
 _RANK = {role: i for i, role in enumerate(ROLES)}
 

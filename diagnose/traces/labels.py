@@ -17,7 +17,8 @@ from diagnose.traces.columns import ALIASES, columns_for, grouped
 from diagnose.traces.documents import Document, read_documents
 from diagnose.traces.from_promptfoo import of_cells
 from diagnose.traces.gold_columns import gold_of
-from diagnose.traces.lines import DEFAULT_LIMITS, Limits, Problem, source_name
+from diagnose.traces.limits import DEFAULT_LIMITS, Limits
+from diagnose.traces.lines import Problem, source_name
 from diagnose.traces.rows import is_table, read_rows
 from diagnose.traces.said import query_in
 from diagnose.traces.sniff import format_of, held

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 import sys
 import zlib
@@ -14,16 +15,10 @@ from typing import BinaryIO, NamedTuple
 
 from diagnose.core.artifact import Frozen
 from diagnose.errors import BadInput, quoted, visible
+from diagnose.traces.limits import DEFAULT_LIMITS, Limits
 from diagnose.traces.unpacking import Counted, Unpacking
 
 STDIN = "-"
-MAX_LINE_BYTES = 16 * 1024 * 1024
-"""The longest line read; three hundred passages of 50 kB fit. JSON of nothing but empty objects takes some
-25 times its size as Python objects, so a hostile line costs up to 400 MB, once."""
-MAX_GZIP_RATIO = 300
-"""Gzip packs repetitive logs some 100 : 1; a bomb comes close to its limit of 1032 : 1."""
-GZIP_FREE_BYTES = 64 * 1024 * 1024
-"""Unpacked bytes below which the ratio is not looked at."""
 PEEK_BYTES = 4096
 SKIP_BYTES = 1024 * 1024
 MAX_SOURCE_CHARACTERS = 300
@@ -32,18 +27,6 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _ONE_SLASH = re.compile(r"^(https?):/+")
 _UTF8_BOM = b"\xef\xbb\xbf"
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
-
-
-@dataclass(frozen=True)
-class Limits:
-    """How much a reader takes in before it says that something is wrong."""
-
-    line_bytes: int = MAX_LINE_BYTES
-    gzip_ratio: int = MAX_GZIP_RATIO
-    gzip_free_bytes: int = GZIP_FREE_BYTES
-
-
-DEFAULT_LIMITS = Limits()
 
 
 class Finding(NamedTuple):
@@ -115,8 +98,7 @@ def read_lines(path: Path | str, limits: Limits = DEFAULT_LIMITS) -> Iterator[Li
             if len(raw) > limits.line_bytes:
                 meter.skip_rest(raw)
                 empty = False
-                expected = f"a line of at most {limits.line_bytes} bytes"
-                yield Problem(source, number, "", expected, "a longer one")
+                yield Problem(source, number, "", f"a line of {limits.longest}", "a longer one")
                 continue
             data = raw.removeprefix(_UTF8_BOM) if number == 1 else raw
             if data.isspace() or not data:
@@ -124,6 +106,9 @@ def read_lines(path: Path | str, limits: Limits = DEFAULT_LIMITS) -> Iterator[Li
             if empty:
                 _refuse_document(data, source, number)
                 empty = False
+            if limits.too_deep(data):
+                yield Problem(source, number, "", limits.deepest, "a line that is deeper")
+                continue
             yield Line(source, number, data)
     if empty:
         raise BadInput(f"{source}: expected one JSON object a line, found an empty file")
@@ -143,6 +128,7 @@ class Meter:
     def __init__(self, stream: Opened, source: str, limits: Limits) -> None:
         self._stream, self._source, self._limits = stream, source, limits
         self._unpacked = 0
+        self._watched = limits.total_bytes < math.inf or limits.until < math.inf
 
     def line(self, size: int | None = None) -> bytes:
         """The next line, or its first `size` bytes (one more than a line may have)."""
@@ -155,14 +141,17 @@ class Meter:
         return self._weighed(self._stream.file.read(size))
 
     def _weighed(self, data: bytes) -> bytes:
+        self._unpacked += len(data)
+        if self._watched:
+            self._limits.check_size(self._source, self._unpacked)
+            self._limits.check_time(self._source)
         if self._stream.packed is not None:
-            self._unpacked += len(data)
             packed = self._stream.packed.count
             if self._unpacked > max(self._limits.gzip_free_bytes, packed * self._limits.gzip_ratio):
                 raise BadInput(
                     f"{self._source}: expected a gzip file that unpacks to at most "
                     f"{self._limits.gzip_ratio} times its size, found {self._unpacked} bytes in {packed}; "
-                    f"unpack it yourself if you trust it"
+                    f"unpack it yourself, or say --limit ratio=N, if you trust it"
                 )
         return data
 

@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 
 from diagnose.errors import BadInput
-from diagnose.traces.lines import PEEK_BYTES, STDIN, Limits, Meter, opened, source_name, translated
+from diagnose.traces.limits import Limits
+from diagnose.traces.lines import PEEK_BYTES, STDIN, Meter, opened, source_name, translated
 from diagnose.traces.sniff import format_of
 
 _STARTS = re.compile(

@@ -29,7 +29,8 @@ from diagnose.traces.from_records import trace_of_record
 from diagnose.traces.groups import SpanGroups
 from diagnose.traces.judged import Judgement
 from diagnose.traces.labels import Labels
-from diagnose.traces.lines import DEFAULT_LIMITS, Limits, Line, Problem
+from diagnose.traces.limits import DEFAULT_LIMITS, Limits
+from diagnose.traces.lines import Line, Problem
 from diagnose.traces.otlp_line import OtlpLine
 from diagnose.traces.passage_ids import TextOf
 from diagnose.traces.sniff import Format, format_of, held

@@ -11,7 +11,8 @@ from diagnose.core.baseline import BASELINE_SCHEMA, Baseline
 from diagnose.core.outcome import OUTCOME_SCHEMA, TraceOutcome
 from diagnose.errors import BadInput, quoted, visible
 from diagnose.traces.decode import LineDecoder
-from diagnose.traces.lines import DEFAULT_LIMITS, Finding, Limits, Problem, read_lines, source_name
+from diagnose.traces.limits import DEFAULT_LIMITS, Limits
+from diagnose.traces.lines import Finding, Problem, read_lines, source_name
 
 
 def read_outcomes(path: Path | str, *, limits: Limits = DEFAULT_LIMITS) -> Iterator[TraceOutcome | Problem]:

@@ -18,7 +18,8 @@ from diagnose.traces.from_jsonl import read_traces
 from diagnose.traces.groups import SpanGroups
 from diagnose.traces.infer import spans_to_traces
 from diagnose.traces.labels import Labels
-from diagnose.traces.lines import DEFAULT_LIMITS, STDIN, Limits, Problem, said_of, source_name
+from diagnose.traces.limits import DEFAULT_LIMITS, Limits, OverLimit, counted
+from diagnose.traces.lines import STDIN, Problem, said_of, source_name
 from diagnose.traces.native import is_native
 from diagnose.traces.of_document import Reading, filled, of_document
 from diagnose.traces.passage_ids import TextOf
@@ -58,7 +59,8 @@ def read_log(
         format, text_of(corpus), gold, mapping, project, limits, Account() if account is None else account
     )
     named = [sources] if isinstance(sources, Path | str) else list(sources)
-    return _finished(_everything(named, reading), reading)
+    found = _finished(_everything(named, reading), reading)
+    return counted(found, Trace, limits, source_name(named[0]) if len(named) == 1 else "log")
 
 
 def is_ours(path: Source, limits: Limits = DEFAULT_LIMITS) -> bool:
@@ -112,6 +114,8 @@ def _everything(named: Sequence[Source], reading: Reading) -> Iterator[Trace | P
                 for item in _read(source, reading, groups):
                     usable += 1
                     yield item
+            except OverLimit:
+                raise
             except BadInput as error:
                 if alone:
                     raise

@@ -13,17 +13,8 @@ import msgspec
 
 from diagnose.errors import BadInput, visible
 from diagnose.traces.account import Account
-from diagnose.traces.lines import (
-    DEFAULT_LIMITS,
-    Limits,
-    Meter,
-    Problem,
-    broken_gzip,
-    opened,
-    said_of,
-    source_name,
-    translated,
-)
+from diagnose.traces.limits import DEFAULT_LIMITS, Limits, OverLimit
+from diagnose.traces.lines import Meter, Problem, broken_gzip, opened, said_of, source_name, translated
 from diagnose.traces.literals import literal
 
 CSV_SUFFIXES = {".csv": ",", ".tsv": "\t"}
@@ -65,6 +56,8 @@ def read_rows(
     """The rows of a table, one at a time; `account` notes bytes that are no UTF-8. Raises BadInput where it
     cannot be read as a table."""
     suffix = table_suffix(path)
+    if path.is_file():
+        limits.check_size(source_name(path), path.stat().st_size)
     if is_dataset(path):
         yield from _dataset_rows(path)
     elif suffix in CSV_SUFFIXES:
@@ -82,6 +75,8 @@ def _csv_rows(path: Path, limits: Limits, account: Account) -> Iterator[Row | Pr
         reader = csv.DictReader(lines, delimiter=separator, strict=False)
         try:
             yield from _rows_of(reader, lines, source, account)
+        except OverLimit:
+            raise
         except (BadInput, EOFError, zlib.error) as error:
             if lines.number <= 1:
                 raise
@@ -105,7 +100,7 @@ def _rows_of(
             continue
         for number in lines.too_long[n_long:]:
             found = "a longer one: it is left out"
-            yield Problem(source, number, "", "a row that fits in memory (16 MB)", found)
+            yield Problem(source, number, "", f"a row of {Limits(lines.most).longest}", found)
         n_long = len(lines.too_long)
         if row is None:
             return
@@ -119,7 +114,7 @@ class _Lines:
     """The lines of a file as text, counted; those over a bound are skipped and their numbers kept."""
 
     def __init__(self, meter: Meter, most: int) -> None:
-        self._meter, self._most = meter, most
+        self._meter, self.most = meter, most
         self.number, self.too_long = 0, list[int]()
         raw = meter.line()
         self.first = raw.removeprefix(BOM)[:HEADER_BYTES].decode("utf-8", "replace")
@@ -135,7 +130,7 @@ class _Lines:
             if not raw:
                 raise StopIteration
             self.number += 1
-            if len(raw) <= self._most:
+            if len(raw) <= self.most:
                 return raw.decode("utf-8", "replace")
             self.too_long.append(self.number)
             self._meter.skip_rest(raw)

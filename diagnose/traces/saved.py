@@ -25,7 +25,8 @@ from diagnose.traces.by_role import (
     to_step,
 )
 from diagnose.traces.decode import LineDecoder
-from diagnose.traces.lines import DEFAULT_LIMITS, Finding, Limits, Problem, read_lines
+from diagnose.traces.limits import DEFAULT_LIMITS, Limits
+from diagnose.traces.lines import Finding, Problem, read_lines
 
 T = TypeVar("T")
 V = TypeVar("V")

@@ -28,7 +28,7 @@ class Scanner:
     """Reads values, skips them, and counts the lines it went past. Bytes that are no UTF-8 come out as U+FFFD."""
 
     def __init__(self, read: Callable[[int], bytes], start: bytes, line: int, most_characters: int) -> None:
-        self._read, self._most = read, most_characters
+        self._read, self.most = read, most_characters
         self._utf8 = codecs.getincrementaldecoder("utf-8")("replace")
         self._text = self._utf8.decode(start)
         self._at = 0
@@ -72,7 +72,7 @@ class Scanner:
                 goes_on = error.pos >= len(self._text) - _NEAR_END or error.msg.startswith("Unterminated")
                 if not goes_on:
                     raise BrokenValue(error.msg) from None
-                if len(self._text) - self._at > self._most:
+                if len(self._text) - self._at > self.most:
                     raise BrokenValue("too long", too_long=True) from None
                 if not self._more(len(self._text) - self._at):
                     self._at = len(self._text)

@@ -76,9 +76,9 @@ class SlowDesk:
         return ended(process)
 
 
-def waited(desk: SlowDesk, process: subprocess.Popen[bytes], calls: int) -> None:
+def waited(desk: SlowDesk, process: subprocess.Popen[bytes], calls: int, at_most_s: float = 60.0) -> None:
     """Waits until the model was called so often, or the command is over."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + at_most_s
     while desk.calls < calls and process.poll() is None:
         assert time.monotonic() < deadline
         time.sleep(0.002)

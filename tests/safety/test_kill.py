@@ -40,7 +40,7 @@ class Life(NamedTuple):
 def lived(desk: SlowDesk, process: subprocess.Popen[bytes], calls: int) -> Life:
     """Follows a run that nobody disturbs."""
     started = time.monotonic()
-    waited(desk, process, 1)
+    waited(desk, process, 1, 300.0)
     first = time.monotonic()
     while desk.notes.count(">") < calls and process.poll() is None:
         time.sleep(0.002)
@@ -49,15 +49,16 @@ def lived(desk: SlowDesk, process: subprocess.Popen[bytes], calls: int) -> Life:
     return Life(first - started, called - first, time.monotonic() - first)
 
 
-def moments(draw: random.Random, n: int, life: Life) -> list[tuple[str, float]]:
-    """When to kill: of ten moments one before the first call, eight between it and the last call's end, and one
-    from there to the last write; each with what it is counted from. Each kind is drawn evenly."""
+def moments(draw: random.Random, n: int, life: Life, calls: int) -> list[tuple[int, float]]:
+    """When to kill: after how many calls have begun (more than there are: after the last one's end), and how many
+    seconds later. Of ten moments one is before the first call, one after the last, and eight are spread over the
+    calls: one at random in each of as many equal parts of them, so that a busy machine spreads them as evenly."""
     few = max(1, n // 10)
-    early = [("start", draw.uniform(0.05, life.first_s)) for _ in range(few)]
-    late = [("last", draw.uniform(0.0, max(0.05, life.over_s - life.called_s))) for _ in range(few)]
+    early = [(0, draw.uniform(0.05, life.first_s)) for _ in range(few)]
+    late = [(calls + 1, draw.uniform(0.0, max(0.05, life.over_s - life.called_s))) for _ in range(few)]
     middle = n - 2 * few
-    # One moment in each of as many equal parts: even, and random all the same.
-    between = [("first", (i + draw.random()) / middle * life.called_s) for i in range(middle)]
+    places = [(i + draw.random()) / middle * calls for i in range(middle)]
+    between = [(int(place) + 1, place % 1 * life.called_s / calls) for place in places]
     return [*early, *between, *late]
 
 
@@ -73,13 +74,12 @@ def test_killed_at_random_moments(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     life, expected = lived(desk, process, calls), files(whole)
     assert expected == files(tmp_path / "counted" / "out")
     told = []
-    for i, (since, wait_s) in enumerate(moments(random.Random(SEED), KILLS, life)):
+    for i, (begun, wait_s) in enumerate(moments(random.Random(SEED), KILLS, life, calls)):
         desk.forget()
         cache, out = tmp_path / f"cache{i}", tmp_path / f"killed{i}" / "out"
         process = desk.start(*arguments, out, cache=cache, slow_s=SLOW_S)
-        if since != "start":
-            waited(desk, process, 1 if since == "first" else calls)
-        while since == "last" and desk.broken_off and process.poll() is None:
+        waited(desk, process, min(begun, calls), 300.0)
+        while begun > calls and desk.broken_off and process.poll() is None:
             time.sleep(0.002)
         time.sleep(wait_s)
         process.send_signal(signal.SIGKILL)

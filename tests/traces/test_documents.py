@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from diagnose.errors import BadInput
 from diagnose.traces.account import Account
 from diagnose.traces.documents import Document, read_documents
-from diagnose.traces.lines import Limits, Problem
+from diagnose.traces.limits import Limits
+from diagnose.traces.lines import Problem
 from diagnose.traces.read import read_log
 from diagnose.traces.scanner import CHUNK_BYTES, BrokenValue, Scanner
 from tests.traces import sample_logs as samples

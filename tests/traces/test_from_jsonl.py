@@ -15,7 +15,8 @@ from diagnose.core.stage import ROLES
 from diagnose.core.trace import Trace, Usage
 from diagnose.errors import BadInput
 from diagnose.traces.from_jsonl import read_traces
-from diagnose.traces.lines import PEEK_BYTES, Limits, Problem
+from diagnose.traces.limits import Limits
+from diagnose.traces.lines import PEEK_BYTES, Problem
 
 GOOD = '{"trace_id": "good", "query": {"text": "why?"}}'
 
@@ -266,7 +267,9 @@ def test_a_line_over_the_limit_is_skipped_unread(tmp_path: Path) -> None:
     limits = Limits(line_bytes=100)
     path = write(tmp_path, '{"trace_id": "' + "x" * 3_000_000 + '"}', GOOD, "y" * 101)
     problem, good, last = read_traces(path, limits=limits)
-    assert str(problem).endswith(":1: expected a line of at most 100 bytes, found a longer one")
+    assert str(problem).endswith(
+        ":1: expected a line of at most 100 bytes (--limit entry=SIZE), found a longer one"
+    )
     assert isinstance(good, Trace)
     assert isinstance(last, Problem)
     assert last.line == 3
