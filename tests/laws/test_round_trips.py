@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import types
 import typing
 from collections.abc import Callable
@@ -13,16 +15,28 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from diagnose.cli.compared import document
+from diagnose.cli.unfinished import Unfinished
 from diagnose.core.baseline import Baseline
 from diagnose.core.blame import Blame, Undecided
+from diagnose.core.budget import Budget, Sweep
 from diagnose.core.coalition import keys
 from diagnose.core.game import Game, Runs
 from diagnose.core.outcome import TraceOutcome
-from diagnose.core.stage import ROLES, in_order
+from diagnose.core.replay import Case, Ran, Replay
+from diagnose.core.report import Report
+from diagnose.core.stage import OUTPUT_TYPES, ROLES, in_order
+from diagnose.core.swap import Swaps
+from diagnose.core.trace import Step, Usage
+from diagnose.core.trust import Trust
+from diagnose.core.verdict import Comparison, GateVerdict
+from diagnose.report.to_json import json_report, read_report
 from diagnose.traces.outcomes import read_outcomes
-from diagnose.traces.saved import read_blames, read_games
+from diagnose.traces.saved import read_blames, read_cases, read_games
 from diagnose.traces.to_jsonl import write_jsonl
+from tests.conftest import ROOT
 
+DRAWS = 500 if os.environ.get("DIAGNOSE_TORTURE") else 15
 QUIET = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 NUMBER = st.floats(0, 1)
@@ -83,16 +97,44 @@ def blames(draw: st.DrawFn) -> Blame:
     )
 
 
+@st.composite
+def steps(draw: st.DrawFn) -> Step:
+    role = draw(st.sampled_from(ROLES))
+    return Step(
+        role,
+        draw(values_of(OUTPUT_TYPES[role])),
+        draw(TEXT),
+        draw(NUMBER),
+        draw(values_of(Usage)),
+        draw(TEXT),
+    )
+
+
+@st.composite
+def replays(draw: st.DrawFn) -> Replay:
+    role = draw(st.sampled_from(ROLES))
+    ran = Ran(role, draw(values_of(OUTPUT_TYPES[role])), draw(st.booleans()), draw(values_of(bool | None)))
+    return Replay(draw(TEXT), (ran,), draw(TEXT), draw(NUMBER), draw(values_of(str | None)))
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    fields = typing.get_type_hints(Case)
+    made = {name: draw(values_of(fields[name])) for name in fields if name not in ("logged", "replays")}
+    return Case(**made, logged=tuple(draw(st.lists(steps(), max_size=2))), replays=(draw(replays()),))
+
+
 FORMATS: dict[str, tuple[st.SearchStrategy[Any], Callable[[Path], Any]]] = {
     "outcomes": (values_of(TraceOutcome), read_outcomes),
     "games": (games(), read_games),
     "blames": (blames(), read_blames),
+    "cases": (cases(), read_cases),
 }
 
 
 @pytest.mark.parametrize("name", FORMATS)
 @given(data=st.data())
-@settings(max_examples=15, deadline=None, suppress_health_check=QUIET)
+@settings(max_examples=DRAWS, deadline=None, suppress_health_check=QUIET)
 def test_lines(name: str, data: st.DataObject, tmp_path: Path) -> None:
     strategy, read = FORMATS[name]
     values = data.draw(_ids(strategy))
@@ -101,7 +143,29 @@ def test_lines(name: str, data: st.DataObject, tmp_path: Path) -> None:
     assert list(read(path)) == values
 
 
-@given(baseline=values_of(Baseline))
-@settings(max_examples=15, deadline=None, suppress_health_check=QUIET)
-def test_baselines(baseline: Baseline) -> None:
-    assert msgspec.json.decode(msgspec.json.encode(baseline), type=Baseline) == baseline
+@given(report=st.deferred(lambda: values_of(Report)))
+@settings(max_examples=DRAWS, deadline=None, suppress_health_check=QUIET)
+def test_reports(report: Report, tmp_path: Path) -> None:
+    (tmp_path / "report.json").write_bytes(json_report(report))
+    assert read_report(tmp_path) == report
+
+
+DOCUMENTS: tuple[type[Any], ...] = (
+    *(Baseline, Swaps, Sweep, Budget, GateVerdict, Comparison, Trust, Unfinished),
+)
+
+
+@pytest.mark.parametrize("kind", DOCUMENTS, ids=lambda kind: kind.__name__)
+@given(data=st.data())
+@settings(max_examples=DRAWS, deadline=None, suppress_health_check=QUIET)
+def test_documents(kind: type[Any], data: st.DataObject) -> None:
+    value = data.draw(values_of(kind))
+    assert msgspec.json.decode(document(value), type=kind) == value
+
+
+def test_every_format_is_tried() -> None:
+    """Every format that docs/formats.md has comes back: here, or (traces) in tests/traces."""
+    named = set(re.findall(r"diagnose\.([a-z]+)/1", (ROOT / "docs" / "formats.md").read_text()))
+    tags = [str(kind.__struct_config__.tag) for kind in DOCUMENTS if kind.__struct_config__.tag]
+    documents = {tag.removeprefix("diagnose.").removesuffix("/1") for tag in tags}
+    assert named - documents == {"trace", "outcome", "game", "blame", "replay", "report"}

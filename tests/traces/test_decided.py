@@ -127,7 +127,12 @@ def test_a_condensed_question_of_llamaindex_keeps_its_conversation(tmp_path: Pat
         printed("assistant", "They're paid."),
     ]
     asked = {"message": "And how long do they take?", "chat_history": history}
-    root = span(1, "CondensePlusContextChatEngine.chat", {KIND: "CHAIN", "input.value": json.dumps(asked)}, parent=None)
+    root = span(
+        1,
+        "CondensePlusContextChatEngine.chat",
+        {KIND: "CHAIN", "input.value": json.dumps(asked)},
+        parent=None,
+    )
     trace = one(
         log(
             tmp_path,
