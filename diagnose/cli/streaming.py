@@ -39,12 +39,12 @@ def run_streamed(
     """Read the log, write the report folder as it goes by, and give the report."""
     from diagnose import flow
     from diagnose.cli.opened import said_of_log, usable
-    from diagnose.report.html.depth import MOST_FAILURES
+    from diagnose.report.html.depth import MOST_UNREPLAYED, listed_of
     from diagnose.report.to_json import json_report
     from diagnose.traces.account import Account
 
     account, problems = Account(), list[str]()
-    way = flow.Streamed(scorer, MOST_FAILURES)
+    way = flow.Streamed(scorer, MOST_UNREPLAYED)
     traces = usable(wanted.read(account), problems, strict, quiet, "trace")
     first = next(traces)
     with _folder(output) as write:
@@ -53,7 +53,7 @@ def run_streamed(
         found = replace(way.found(), notes=notes)
         report = flow.reported(found, None, scorer, seed, command, problems, way.log)
         (output / REPORT).unlink(missing_ok=True)
-    write_pages(output, report, found.blames, found.games, found.cases)
+    write_pages(output, report, listed_of(found.blames, MOST_UNREPLAYED), found.games, found.cases)
     write_bytes(output / REPORT, json_report(report))
     return report
 

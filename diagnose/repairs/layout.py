@@ -95,18 +95,21 @@ def may_stand_cut(passages: Sequence[Passage], text: str) -> bool:
     Much cheaper than that: a passage stands whole where its text is in the context letter by letter, and not at all
     where neither its first words are in the context nor the context begins with its last ones.
     """
+    whole, texts = set(text.split(GAP)), {p.text for p in passages}
+    if whole <= texts:  # nothing but whole passages: no word is left for a cut one
+        return False
     words = _spelt(text)
-    body, whole = f" {' '.join(words)} ", set(text.split(GAP))
+    body = f" {' '.join(words)} "
     fronts = []
     for first in (0, 1):  # behind the rest of a word that was cut, too
         if len(words) >= first + CUT_WORDS:
             needle = f" {' '.join(words[first : first + CUT_WORDS])} "
             fronts.append((needle, f" {' '.join(words[first:])} "))
-    for passage in passages:
-        begins, own = _begins(passage.text)
-        if (begins is not None and begins in body) or any(_ends(own, *front) for front in fronts):
-            if passage.text not in whole and passage.text not in text:
-                return True
+    for passage in texts - whole:
+        begins, own = _begins(passage)
+        may = begins is not None and begins in body
+        if (may or any(_ends(own, *front) for front in fronts)) and passage not in text:
+            return True
     return False
 
 

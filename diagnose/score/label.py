@@ -179,10 +179,10 @@ def _unsupported(gold: Gold, texts: Sequence[str | None]) -> bool:
     where the model fails on the gold context too.
     """
     bodies = [t or " ".join(p.sentences) for p, t in zip(gold.passages, texts, strict=True)]
-    answers = [a.split() for a in stated_answers(gold.answers)]
-    if not gold.answerable or not answers or not bodies or not all(bodies):
+    if not gold.answerable or not bodies or not all(bodies):
         return False
-    if len(answers) < len(gold.answers):
+    answers = [a.split() for a in stated_answers(gold.answers)]
+    if not answers or len(answers) < len(gold.answers):
         return False
     held = {w for body in bodies for w in words_of(body)}
     return all(sum(w in held for w in answer) <= SUPPORT * len(answer) for answer in answers)

@@ -37,6 +37,8 @@ MOST_SHORT = 500
 """Failures up to which sections are `SHORT` at least."""
 MOST_FAILURES = 5_000
 """Failures that have a line on the page; of more, some of every verdict and mode are chosen."""
+MOST_UNREPLAYED = 1_000
+"""The same where nothing was replayed, and a failure has no more to show than its funnel."""
 FEWEST_WHOLE = 10
 SHORT_PAGE_BYTES, LONG_PAGE_BYTES = 1_300_000, 5_700_000
 """What the failures may take in all: up to `MOST_SHORT`, and of `MOST_FAILURES` (in between, in between)."""
@@ -49,11 +51,11 @@ def shorter(depth: Depth) -> Depth | None:
     return chain[at] if at < len(chain) else None
 
 
-def listed_of(blames: Sequence[Blame]) -> list[Blame]:
-    """The failures that get a line: all of them, or `MOST_FAILURES` spread over verdicts and modes."""
-    if len(blames) <= MOST_FAILURES:
+def listed_of(blames: Sequence[Blame], most: int = MOST_FAILURES) -> list[Blame]:
+    """The failures that get a line: all of them, or `most` spread over verdicts and modes."""
+    if len(blames) <= most:
         return list(blames)
-    chosen = set(_spread(blames)[:MOST_FAILURES])
+    chosen = set(_spread(blames)[:most])
     return [blame for i, blame in enumerate(blames) if i in chosen]
 
 

@@ -58,10 +58,10 @@ class Failures:
 
 
 def failures_of(report: Report, blames: Sequence[Blame], around: Around, modes: Modes) -> Failures:
-    """The failures of a report that are on its page."""
+    """The failures of a report that are on its page; `blames` may be some of them."""
     shown = depths.listed_of(blames)
     return Failures(
-        n=len(blames),
+        n=max(len(blames), report.n_failures),
         lines=tuple(lines_of(report, shown)),
         allowed=depths.depths_of(shown),
         choices=choices_of(report, shown),
