@@ -7,6 +7,11 @@ deterministic functions (`tests/planted/town.py`). Every fault of every role is 
 the four new roles in a pair with every other new one and with one fault of each old role. Writes `results.md` and
 `results.json` beside itself. Pairs of which one repair does for both faults (SUBSTITUTES in
 `tests/planted/test_layers.py`) are counted apart.
+
+Some faults cannot bite there: what a model invents is blocked by the verifier, and the reader looks for the town that
+was asked about wherever it stands. So faults of order are also planted before a reader whom the order leads (and no
+router, which would leave it one passage), alone and in pairs with those of rewriter and compressor; `invents` and
+`lure` in a pipeline without a verifier, where nothing answers the question.
 """
 
 from __future__ import annotations
@@ -21,15 +26,16 @@ from pathlib import Path
 import msgspec
 
 from diagnose.core.stage import ROLES, Role
+from diagnose.core.trace import Trace
 from diagnose.core.trust import Trial
 from diagnose.flow.trust import combinations_of, trusted
 from diagnose.replay.memo import Memo
 from diagnose.replay.run import Runner
 from diagnose.score.table import Scorer
-from diagnose.stages.faults import FAULTS
+from diagnose.stages.faults import FAULTS, Fault
 from diagnose.stats.permutation import wilson_interval
 from tests.planted.test_layers import NEW, PAIRS, SUBSTITUTES
-from tests.planted.town import questions, town
+from tests.planted.town import hasty_town, questions, town
 
 HERE = Path(__file__).parent
 RIGHT, WRONG, RUNS = 0.97, 0.01, 3.0
@@ -67,6 +73,36 @@ class Counted:
         return f"| {name} | {self.judged} | {part} | {wrong} | {self.undecided} | {runs} |"
 
 
+@dataclass(frozen=True)
+class Ran:
+    """What came of all trials: of eight stages singly and in pairs, with a hasty reader, without a verifier."""
+
+    singles: Sequence[Trial]
+    pairs: Sequence[Trial]
+    hasty: Sequence[Trial]
+    unverified: Sequence[Trial]
+
+
+def _hastily(folder: Path, asked: Sequence[Trace]) -> Sequence[Trial]:
+    """Faults of order, alone and in pairs with those of the rewriter and the compressor, where the order matters."""
+    pipeline = hasty_town(folder)
+    of_order = [FAULTS[name] for name in OF_ORDER]
+    others = [f for f in FAULTS.values() if f.role in ("rewriter", "compressor")]
+    faults: list[tuple[Fault, ...]] = [(fault,) for fault in of_order]
+    faults += [(a, b) for a in of_order for b in others]
+    return trusted(asked, Runner(pipeline, Memo()), Scorer.from_settings(pipeline.score), faults).trials
+
+
+def _unverified(folder: Path) -> Sequence[Trial]:
+    """What a model makes up and what a retriever tempts it with, where nothing answers."""
+    pipeline = town(folder, tuple(role for role in ROLES if role != "verifier"))
+    scorer = Scorer.from_settings(pipeline.score, pipeline.abstention)
+    asked = [trace for trace in questions() if trace.gold is not None and not trace.gold.answerable]
+    faults = [(FAULTS["invents"],), (FAULTS["lure"],)]
+    return trusted(asked, Runner(pipeline, Memo()), scorer, faults).trials
+
+
+OF_ORDER = ("inverted", "shuffled", "length-biased", "distractor-first", "no-op", "reordered")
 HEAD = (
     "| | failures | right (95 %) | wrong | undecided | model runs a failure |",
     "|---|--:|---|--:|--:|--:|",
@@ -76,32 +112,41 @@ HEAD = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark; 1 where a bar is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--every", type=int, default=2, help="every so manieth question for single faults")
-    parser.add_argument("--pairs-every", type=int, default=12, help="the same for pairs")
+    parser.add_argument("--every", type=int, default=1, help="every so manieth question for single faults")
+    parser.add_argument("--pairs-every", type=int, default=1, help="the same for pairs")
     told = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
         pipeline = town(Path(folder))
         scorer = Scorer.from_settings(pipeline.score, pipeline.abstention)
         runner = Runner(pipeline, Memo())
         faults = [c for c in combinations_of(pipeline, False) if not c[0].noisy]
-        singles = trusted(questions()[:: told.every], runner, scorer, faults).trials
-        pairs = trusted(questions()[:: told.pairs_every], runner, scorer, PAIRS).trials
-    text, held = written(singles, pairs, told.every, told.pairs_every)
+        ran = Ran(
+            trusted(questions()[:: told.every], runner, scorer, faults).trials,
+            trusted(questions()[:: told.pairs_every], runner, scorer, PAIRS).trials,
+            _hastily(Path(folder) / "hasty", questions()[:: told.pairs_every]),
+            _unverified(Path(folder) / "unverified"),
+        )
+    text, held = written(ran, told.every, told.pairs_every)
     (HERE / "results.md").write_text(text, encoding="utf-8")
-    body = json.dumps(msgspec.to_builtins([*singles, *pairs]), indent=0)
+    body = json.dumps(msgspec.to_builtins([*ran.singles, *ran.pairs, *ran.hasty, *ran.unverified]), indent=0)
     (HERE / "results.json").write_text(body + "\n", encoding="utf-8")
     print(text)
     return 0 if held else 1
 
 
-def written(
-    singles: Sequence[Trial], pairs: Sequence[Trial], every: int, pairs_every: int
-) -> tuple[str, bool]:
+def written(ran: Ran, every: int, pairs_every: int) -> tuple[str, bool]:
     """The results as Markdown, and whether the bars hold."""
+    singles, pairs = ran.singles, ran.pairs
     told = [t for t in pairs if t.faults not in SUBSTITUTES]
     apart = [t for t in pairs if t.faults in SUBSTITUTES]
     new = [t for t in singles if FAULTS[t.faults[0]].role in NEW]
-    parts: dict[str, Sequence[Trial]] = {"four new roles, single": new, "pairs": told}
+    parts: dict[str, Sequence[Trial]] = {
+        "four new roles, single": new,
+        "pairs": told,
+        "faults of order, a hasty reader": [t for t in ran.hasty if len(t.faults) == 1],
+        "the same in pairs with rewriter and compressor": [t for t in ran.hasty if len(t.faults) > 1],
+        "where nothing answers, no verifier": ran.unverified,
+    }
     counted = {name: Counted.of(trials) for name, trials in parts.items()}
     held = all(
         c.right >= RIGHT * c.judged and c.wrong <= WRONG * c.judged and c.runs <= RUNS * c.failed
@@ -128,6 +173,8 @@ def written(
         *HEAD,
         *(_by_role(role, singles).row(f"**{role}**") for role in ROLES),
         *(Counted.of([t]).row(f"{FAULTS[t.faults[0]].role}: {t.faults[0]}") for t in singles),
+        *_apart("a hasty reader", [t for t in ran.hasty if len(t.faults) == 1]),
+        *_apart("no verifier", ran.unverified),
         "",
         "## Pairs, by roles",
         "",
@@ -136,6 +183,11 @@ def written(
     for roles in dict.fromkeys(t.roles for t in told):
         lines.append(Counted.of([t for t in told if t.roles == roles]).row(" and ".join(roles)))
     return "\n".join(lines) + "\n", held
+
+
+def _apart(where: str, trials: Sequence[Trial]) -> list[str]:
+    """The rows of faults that are planted in another pipeline."""
+    return [Counted.of([t]).row(f"{FAULTS[t.faults[0]].role}: {t.faults[0]} ({where})") for t in trials]
 
 
 def _by_role(role: Role, trials: Sequence[Trial]) -> Counted:

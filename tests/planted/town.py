@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from diagnose.core.artifact import Query, Turn
@@ -149,7 +149,9 @@ def unanswerable(i: int) -> Trace:
     return Trace(f"none-{i:02}", Query(text), gold=Gold(answerable=False), tags={"size": "none"})
 
 
-def write_town(folder: Path, roles: Sequence[Role] = ROLES, extra: str = "") -> Path:
+def write_town(
+    folder: Path, roles: Sequence[Role] = ROLES, extra: str = "", functions: Mapping[Role, str] = FUNCTIONS
+) -> Path:
     """Corpus, functions and `pipeline.toml`, whose path is returned."""
     folder.mkdir(parents=True, exist_ok=True)
     lines = [
@@ -161,12 +163,20 @@ def write_town(folder: Path, roles: Sequence[Role] = ROLES, extra: str = "") -> 
     shutil.copy(Path(__file__).with_name("town_stages.py"), folder / "town_stages.py")
     tables = ["[pipeline]", 'corpus = "corpus.jsonl"']
     for role in roles:
-        tables += [f"[stages.{role}]", f'use = "town_stages:{FUNCTIONS[role]}"', "deterministic = true"]
+        tables += [f"[stages.{role}]", f'use = "town_stages:{functions[role]}"', "deterministic = true"]
     routes = ROUTES if "router" in roles else ""
     (folder / "pipeline.toml").write_text("\n".join(tables) + "\n" + routes + extra)
     return folder / "pipeline.toml"
 
 
-def town(folder: Path, roles: Sequence[Role] = ROLES, extra: str = "") -> Pipeline:
+def town(
+    folder: Path, roles: Sequence[Role] = ROLES, extra: str = "", functions: Mapping[Role, str] = FUNCTIONS
+) -> Pipeline:
     """The pipeline, loaded from its files."""
-    return load_pipeline(write_town(folder, roles, extra))
+    return load_pipeline(write_town(folder, roles, extra, functions))
+
+
+def hasty_town(folder: Path) -> Pipeline:
+    """Without a router, and with a reader whom the order of its passages leads."""
+    roles = tuple(role for role in ROLES if role not in ("router", "verifier"))
+    return town(folder, roles, functions={**FUNCTIONS, "model": "read_hastily"})
