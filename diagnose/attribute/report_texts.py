@@ -101,6 +101,52 @@ _COUNTS: dict[str, Entry] = {
     "report.passing.broken": number(
         "How many of them each stage's repair turns wrong; gains are net of these.", "0 to n", TRACES
     ),
+    "report.agreement": field(
+        "How far the metric agrees with people, where logged answers have their feedback; null where none has.",
+        see=("metric", "metrics"),
+    ),
+    "report.agreement.metric": field("The metric that was held against people's marks.", see=("metrics",)),
+    "report.agreement.n": number(
+        "Logged answers with feedback above or below 0 and a label that the metric can score by; the first 200.",
+        "1 to 200",
+        TRACES,
+    ),
+    "report.agreement.agrees": number(
+        "The part of them on which the metric and people say the same: pass and feedback above 0, or fail and below.",
+        "0 to 1",
+        "fraction of n",
+    ),
+    "report.agreement.low": number(
+        "Lower end of its 95 % interval: Wilson's, by cluster bootstrap where traces have the tag `cluster`.",
+        "0 to 1",
+        "fraction of n",
+        see=("report.agreement.agrees",),
+    ),
+    "report.agreement.high": number(
+        "Upper end of its 95 % interval.", "0 to 1", "fraction of n", see=("report.agreement.low",)
+    ),
+    "report.agreement.kappa": number(
+        "Agreement beyond chance (Cohen 1960, Educational and Psychological Measurement 20(1)); null where one side "
+        "never differs.",
+        "-1 to 1",
+        "none",
+        "(agrees − chance) / (1 − chance)",
+    ),
+    "report.agreement.too_lenient": number(
+        "Answers that the metric passes and people rejected.", "0 to n", TRACES
+    ),
+    "report.agreement.too_strict": number(
+        "Answers that the metric fails and people accepted.", "0 to n", TRACES
+    ),
+    "report.agreement.best_pass": number(
+        "The pass mark that agrees most with these marks, chosen on them; null where none agrees more than the one in "
+        "use, or there are fewer than 20.",
+        "above 0 to 1",
+        "score",
+    ),
+    "report.agreement.best_agrees": number(
+        "On what part of them that pass mark agrees; null without one.", "0 to 1", "fraction of n"
+    ),
 }
 
 _RANKING: dict[str, Entry] = {

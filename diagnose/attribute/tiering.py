@@ -11,7 +11,7 @@ from diagnose.attribute.complexity import thresholds_of
 
 Floats = NDArray[np.float64]
 
-CANDIDATES = 20
+CANDIDATES = 25
 """Parts as equal as can be, between which a cut may be."""
 LEAST_PART = 0.1
 """Part of the queries that a tier has at least, but for equal parts."""

@@ -145,6 +145,27 @@ class PassingCheck(Whole, frozen=True):
     broken: dict[Role, int]
 
 
+class Agreement(Whole, frozen=True):
+    """How far the metric agrees with people on the `n` logged answers that have their feedback.
+
+    `agrees` is the part (0 to 1) on which both say pass or both say fail, `low` and `high` its 95 % interval, `kappa`
+    Cohen's (None where one side never differs). `too_lenient` answers pass and were rejected, `too_strict` fail and
+    were accepted. `best_pass` is the pass mark that agrees most with these marks, on `best_agrees` of them, where
+    another agrees more than the one in use.
+    """
+
+    metric: str
+    n: int
+    agrees: float
+    low: float | None
+    high: float | None
+    kappa: float | None
+    too_lenient: int
+    too_strict: int
+    best_pass: float | None
+    best_agrees: float | None
+
+
 class ToLabel(Whole, frozen=True):
     """A trace without a usable label, and why it should get one."""
 
@@ -182,8 +203,9 @@ class Report(Whole, frozen=True, tag_field="schema", tag=REPORT_SCHEMA):
     changed; `fragile` names right answers whose evidence never reached the model; `detected` counts what
     cheap detectors saw in the log, keyed `role.mode`; `retrieval` holds the mean of retrieval
     measures over the logged lists of traces with gold passages; `trust` is how often blame landed on faults
-    planted in this pipeline. `n_unlabelled` traces have neither a score nor a usable label; `label_first` names
-    those whose labels would tell most. `partial` marks the report of a run that was interrupted.
+    planted in this pipeline; `agreement` is how far the metric agrees with people. `n_unlabelled` traces have
+    neither a score nor a usable label; `label_first` names those whose labels would tell most. `partial` marks
+    the report of a run that was interrupted.
     """
 
     n_traces: int
@@ -214,5 +236,6 @@ class Report(Whole, frozen=True, tag_field="schema", tag=REPORT_SCHEMA):
     label_first: tuple[ToLabel, ...] = ()
     n_unlabelled: int = 0
     best_pair: PairGain | None = None
+    agreement: Agreement | None = None
     notes: tuple[str, ...] = ()
     partial: bool = False

@@ -11,6 +11,7 @@ from diagnose.attribute.label_first import Unlabelled
 from diagnose.core.blame import Blame
 from diagnose.core.report import ToLabel
 from diagnose.core.trace import Trace
+from diagnose.flow.agreeing import MOST_MARKED, Marked, marked_of
 from diagnose.flow.cohort_tags import tags_of
 from diagnose.flow.found import Scored
 from diagnose.flow.retrieval import Retrieval
@@ -33,6 +34,7 @@ class Gathered:
         self.retrieval = Retrieval()
         self.digest = Digest()
         self.unlabelled = Unlabelled()
+        self.marked: list[Marked] = []
         self._scorer = scorer
         self._total: float = 0
         self._detected: Counter[str] = Counter()
@@ -50,6 +52,8 @@ class Gathered:
             self.n_right += self._scorer.passes(item.score)
         if (cluster := trace.tags.get(CLUSTER_TAG)) is not None:
             self.clusters[trace.trace_id] = cluster
+        if len(self.marked) < MOST_MARKED and (one := marked_of(item, cluster)) is not None:
+            self.marked.append(one)
         self.spending.add(trace)
         self.retrieval.add(trace, evidence)
         self.digest.add(trace)

@@ -14,6 +14,7 @@ from diagnose.core.pipeline import Pipeline
 from diagnose.core.report import PassingCheck, Report
 from diagnose.core.stage import ROLES
 from diagnose.flow.addressing import addressing
+from diagnose.flow.agreeing import agreement_of, told
 from diagnose.flow.found import Found
 from diagnose.flow.gathered import Gathered, gathered
 from diagnose.flow.streamed import MOST_ASKED
@@ -47,6 +48,7 @@ def reported(
     roles = pipeline.roles if pipeline is not None else log.spending.roles
     cohorts = cohorts_of(found.blames, *log.tagged(found.blames, seed), roles, seed)
     unscored = log.n - log.n_scored
+    agreement = None if found.partial else agreement_of(log.marked, scorer, seed)
     return Report(
         n_traces=log.n,
         n_failures=len(found.blames),
@@ -76,10 +78,12 @@ def reported(
         label_first=log.label_first,
         n_unlabelled=unscored,
         passing=_passing(found, scorer.pass_mark),
+        agreement=agreement,
         skipped=tuple(problems),
         notes=(
             *_interrupted(found),
             *_of_log(log, unscored),
+            *((told(agreement),) if agreement is not None else ()),
             *addressing(pipeline, traces),
             *(weakened(pipeline, traces) if pipeline else ()),
             *found.notes,
