@@ -45,6 +45,7 @@ from diagnose.attribute.summarise import summarise
 from diagnose.attribute.verdict import Facts, blamed
 from diagnose.core.blame import Blame
 from diagnose.core.game import Game
+from diagnose.flow.swayed import swayed_of
 from diagnose.stats.permutation import wilson_interval
 
 HERE = Path(__file__).parent
@@ -144,8 +145,9 @@ def covered(world: World, n_logs: int, seed: int) -> list[Coverage]:
         for game, blame in pairs:
             games.append(game)
             blames.append(blame)
+        swayed = swayed_of(list(zip(ways, blames, strict=True)), log.right) if world.noise else None
         score = 1.0 - len(blames) / TRACES
-        for ranked in summarise(games, blames, Log(TRACES, score), seed).ranking:
+        for ranked in summarise(games, blames, Log(TRACES, score, swayed=swayed), seed).ranking:
             found[ranked.role].append((ranked.share, ranked.low, ranked.high))
     return [_coverage(world.name, role, float(truth[i]), found[role]) for i, role in enumerate(ROLES)]
 
@@ -201,7 +203,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with ProcessPoolExecutor(told.jobs, mp_context=get_context("spawn")) as pool:
         covering = [pool.submit(covered, world, n_logs, told.seed) for world in COVERED]
         testing = [
-            pool.submit(tested, world, alpha, 12, n_tests, told.seed) for world in TESTED for alpha in ALPHAS
+            pool.submit(tested, world, alpha, Effort().max_calls_per_trace, n_tests, told.seed)
+            for world in TESTED
+            for alpha in ALPHAS
         ]
         testing += [
             pool.submit(tested, TESTED[3], alpha, 100, max(1, n_tests // 4), told.seed) for alpha in ALPHAS

@@ -14,10 +14,11 @@ import argparse
 import importlib.util
 import os
 import platform
+import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from importlib.metadata import version
 from multiprocessing import get_context
@@ -52,7 +53,7 @@ PLANS = (
     Plan("hotpotqa-bm25-list", "hotpotqa", 80, 60, 8),
     Plan("clapnq-extract", "clapnq", 80, 60, 10),
     Plan("clapnq-reader", "clapnq", 50, 50, 6),
-    Plan(MODEL_SETUP, "short", 50, 0, 0),
+    Plan(MODEL_SETUP, "short", 100, 0, 0),
 )
 """As many questions as two cores do in half an hour, two workers at a time; all 134 pairs are planted in few."""
 
@@ -76,14 +77,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 3
     data.made_ready()
     units = list(_units(told.quick, told.seed, told.pipeline))
-    parts: list[Part] = []
     # Forked workers would inherit threads of numerical libraries; their own would fight over the cores.
     os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    started, commit = time.monotonic(), _commit()
     with ProcessPoolExecutor(told.jobs, mp_context=get_context("spawn")) as pool:
-        for part in pool.map(measured, units):
-            parts.append(part)
-            print(_line(part), flush=True)
-    results = Results(tuple(parts), _about(told))
+        # The embedded model takes longest: begun last, it would run alone at the end.
+        begun = sorted(units, key=lambda unit: unit.setup.name != MODEL_SETUP)
+        jobs = {unit: pool.submit(measured, unit) for unit in begun}
+        for job in as_completed(jobs.values()):
+            print(_line(job.result()), flush=True)
+        parts = [jobs[unit].result() for unit in units]
+    results = Results(
+        tuple(parts), _about(told, sys.argv[1:] if arguments is None else arguments, commit, started)
+    )
     for bar in BARS:
         found = held(bar, results.cases(False))
         print(f"{bar.name}: {found.count.n} failures, {'; '.join(found.misses) or 'held'}")
@@ -140,16 +146,33 @@ def _line(part: Part) -> str:
     )
 
 
-def _about(told: argparse.Namespace) -> dict[str, str]:
+def _commit() -> str:
+    """The commit that is measured, and whether anything was changed since."""
+    try:
+        told = subprocess.run(
+            ["git", "describe", "--always", "--dirty"],  # noqa: S607
+            cwd=data.HERE,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "not known"
+    return told.stdout.strip()
+
+
+def _about(told: argparse.Namespace, arguments: Sequence[str], commit: str, started: float) -> dict[str, str]:
     libraries = ("rank-bm25", "scikit-learn", "numpy", "llama-cpp-python")
     found = [f"{name} {version(name)}" for name in libraries if _installed(name)]
     return {
-        "command": "`python benchmarks/planted/bench_planted.py`"
-        + (f" `--seed {told.seed}`" if told.seed else ""),
+        "command": f"`{' '.join(['python benchmarks/planted/bench_planted.py', *arguments])}`",
         "seed": str(told.seed),
+        "commit": commit,
         "versions": f"diagnose {__version__}, Python {platform.python_version()}, {', '.join(found)}",
         "whydunit": whydunit_version() or "not installed, left out",
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",
+        "run": f"in one piece, {told.jobs} processes, {(time.monotonic() - started) / 60:.0f} minutes; "
+        f"{os.getloadavg()[2]:.1f} processes, others' among them, were running or waiting in its last 15",
     }
 
 

@@ -193,6 +193,8 @@ def missed(cases: Iterable[Case]) -> dict[str, int]:
 
 
 def _miss(case: Case) -> str:
+    if case.read_through:
+        return "the evidence reached the model with the other fault: its repair is enough by definition"
     if case.why == "inert":
         return "the planted fault broke no contract on that trace"
     if case.why == "unsound before":

@@ -8,7 +8,19 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.planted.tally import APART, BARS, OURS, WHOLE, Count, Held, counted, held, methods, missed
+from benchmarks.planted.tally import (
+    APART,
+    BARS,
+    OURS,
+    WHOLE,
+    Bar,
+    Count,
+    Held,
+    counted,
+    held,
+    methods,
+    missed,
+)
 from benchmarks.planted.trials import Case, Setup
 from diagnose.core.trust import Trust
 from diagnose.stages.faults import FAULTS
@@ -42,7 +54,8 @@ class Results:
 
 
 def write(results: Results, folder: Path) -> None:
-    """Both files into a folder."""
+    """Both files into a folder, which is made if need be."""
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "results.json").write_text(json.dumps(_json(results), indent=1) + "\n", encoding="utf-8")
     (folder / "RESULTS.md").write_text("\n".join(_page(results)) + "\n", encoding="utf-8")
 
@@ -157,6 +170,7 @@ def _page(results: Results) -> list[str]:
     lines = [*_head(results), "## The bars", "", *_bar_table([held(bar, readers) for bar in BARS]), ""]
     lines += ["Where a bar is missed, and why:", "", *_misses(readers), ""]
     lines += ["## Counted apart", "", APART_TEXT, "", *_bar_table([held(bar, readers) for bar in APART]), ""]
+    lines += ["What is missed there, and why:", "", *_misses(readers, APART), ""]
     lines += ["## Other methods on the same failures", "", METHODS_TEXT, "", *_method_table(readers), ""]
     lines += ["## Each fault", "", FAULTS_TEXT, "", *_fault_table(readers), ""]
     lines += ["## Each pipeline", "", *_setup_tables(results)]
@@ -239,15 +253,30 @@ def _bar_table(rows: Sequence[Held]) -> list[str]:
     return lines
 
 
-def _misses(cases: Sequence[Case]) -> list[str]:
+def _misses(cases: Sequence[Case], bars: Sequence[Bar] = BARS) -> list[str]:
     lines: list[str] = []
-    for bar in BARS:
+    for bar in bars:
         found = held(bar, cases)
         if found.misses:
             lines.append(f"* {bar.name}: {', '.join(found.misses)}.")
             against = [c for c in cases if bar.which(c) and (not bar.on_model or c.verdict == "model")]
-            lines += [f"  {line}" for line in _miss_lines(against)]
-    return lines or ["None is."]
+            lines += [f"  {line}" for line in [*_miss_lines(against), *_run_lines(found, against)]]
+    return lines or ["No bar is."]
+
+
+def _run_lines(found: Held, cases: Sequence[Case]) -> list[str]:
+    """Why there are more runs than promised."""
+    if not any(miss.startswith("runs") for miss in found.misses):
+        return []
+    more = sum(c.model_runs > TWO_PROMPTS for c in cases)
+    return [
+        f"* {more} of {len(cases)} failures took more than {TWO_PROMPTS} runs: more than one stage breaks its contract "
+        "there, and each different prompt that their repairs come to is run once"
+    ]
+
+
+TWO_PROMPTS = 2
+"""Prompts of a failure of which one stage is to blame: nothing repaired, and that stage."""
 
 
 def _miss_lines(cases: Sequence[Case]) -> list[str]:
@@ -315,7 +344,16 @@ def _setup_tables(results: Results) -> list[str]:
     for name, own in _by_setup(results).items():
         if name != MODEL_SETUP:
             rows = [h for bar in BARS if (h := held(bar, own)).count.n]
-            lines += [f"### `{name}.toml`", "", *_bar_table(rows), ""]
+            lines += [
+                f"### `{name}.toml`",
+                "",
+                *_bar_table(rows),
+                "",
+                "Missed, and why:",
+                "",
+                *_misses(own),
+                "",
+            ]
     return lines
 
 

@@ -30,7 +30,7 @@ class Effort:
     """
 
     alpha: float = 0.01
-    max_calls_per_trace: int = 12
+    max_calls_per_trace: int = 24
     max_calls: int | None = None
 
 
@@ -118,10 +118,10 @@ way, and a log has few different ones."""
 def _advanced(one: Sampled, told: pooled.Pooled, effort: Effort, known: Known) -> int | None:
     """Bring a trace up to date; the prompt to run next, or None where it is settled or its calls are
     spent."""
-    alike = _alike(one)
-    if alike not in known:
-        known[alike] = leaning_of(one, told)
-    one.leaning, one.posteriors = known[alike]
+    key = alike(one)
+    if key not in known:
+        known[key] = leaning_of(one, told)
+    one.leaning, one.posteriors = known[key]
     one.own = told.own
     sure = bool(one.leaning.odds.max() >= 1.0 - effort.alpha)
     unproven = one.proof(one.cells, one.leaning.leader)
@@ -135,16 +135,21 @@ def _advanced(one: Sampled, told: pooled.Pooled, effort: Effort, known: Known) -
 
 def pooled_of(sampled: Sequence[Sampled], logged: Logged) -> pooled.Pooled:
     """What the prompts of all traces tell, by kind."""
+    return pooled.pooled(seen_of(sampled, logged))
+
+
+def seen_of(sampled: Sequence[Sampled], logged: Logged) -> list[tuple[Floats, Floats]]:
+    """For each kind the passes and fails of every prompt of the traces, and of the log's right answers."""
     seen: list[tuple[Floats, Floats]] = []
     for kind in KINDS:
         own = [(s.cells, u) for s in sampled for u, k in enumerate(s.cells.kinds) if k == kind]
         passed = logged.passes.get(kind, 0)
         passes = np.array([*(c.passes[u] for c, u in own), *[1.0] * passed])
         seen.append((passes, np.array([*(c.fails[u] for c, u in own), *[0.0] * passed])))
-    return pooled.pooled(seen)
+    return seen
 
 
-def _alike(one: Sampled) -> Hashable:
+def alike(one: Sampled) -> Hashable:
     """All that a leaning follows from, beside what is pooled."""
     cells = one.cells
     seen = (tuple(cells.passes.tolist()), tuple(cells.fails.tolist()), cells.kinds, cells.prompt_of)

@@ -21,6 +21,17 @@ from diagnose.core.stage import Role
 
 
 @dataclass(frozen=True, slots=True)
+class Swayed:
+    """Where pass rates are pooled over a log: what each trace adds to each stage's loss, and to what repairing it alone
+    wins back, by what it tells of the other traces' rates. `failing` [2k] by trace id, k the number of `roles`; `right`
+    [m, 2k] of right answers."""
+
+    roles: tuple[Role, ...]
+    failing: Mapping[str, Floats]
+    right: Floats
+
+
+@dataclass(frozen=True, slots=True)
 class Log:
     """What gains are measured against: all `n_traces` of the log and their mean `score` (0 to 1, None
     where nothing was scored).
@@ -34,6 +45,7 @@ class Log:
     score: float | None
     clusters: Mapping[str, str] | None = None
     passing: PassingCheck | None = None
+    swayed: Swayed | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,7 @@ def rank(
     guilty = np.flatnonzero([carries_blame(blame) for blame in blames])
     spread = len(guilty) if clusters is None else len(np.unique(clusters[guilty]))
     values = _values(shares, roles, played, log)
-    drawn = cluster_sums(values, clusters, resamples, seed)
+    drawn = cluster_sums(values + _swayed(values.shape, blames, roles, log), clusters, resamples, seed)
     k = len(roles)
     gain, gains = values[:, k:-1].sum(axis=0) / log.n_traces, drawn[:, k:-1] / drawn[:, -1:]
     harm = played.passing_rows(roles)
@@ -101,6 +101,23 @@ def _values(shares: Floats, roles: tuple[Role, ...], played: Played, log: Log) -
     values[list(played.rows), k:-1] = alone_rows(played.failing, roles)
     values[:, -1] = 1.0
     return values
+
+
+def _swayed(shape: tuple[int, ...], blames: Sequence[Blame], roles: tuple[Role, ...], log: Log) -> Floats:
+    """Beside `_values`: what each trace tells of the others, where pass rates are pooled over the log. Right answers
+    are taken in any order, each by itself."""
+    added = np.zeros(shape)
+    if log.swayed is None:
+        return added
+    k, own = len(roles), log.swayed.roles
+    columns = [roles.index(role) for role in own]
+    columns += [k + column for column in columns]
+    for i, blame in enumerate(blames):
+        if (row := log.swayed.failing.get(blame.trace_id)) is not None:
+            added[i, columns] = row
+    right = log.swayed.right[: len(added) - len(blames)]
+    added[np.arange(len(right))[:, None] + len(blames), columns] = right
+    return added
 
 
 def _ranked(

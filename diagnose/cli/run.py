@@ -105,7 +105,7 @@ def run(
     pass_mark: PassMark = None,
     alpha: Alpha = 0.01,
     max_calls: MaxCalls = None,
-    max_calls_per_trace: MaxCallsPerTrace = 12,
+    max_calls_per_trace: MaxCallsPerTrace = 24,
     fidelity_floor: FidelityFloor = 0.8,
     passing: Passing = 0,
     probe: Probe = True,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from diagnose.attribute.gains import Swayed
 from diagnose.core.blame import Blame
 from diagnose.core.game import Game
 from diagnose.core.replay import Case
@@ -33,7 +34,8 @@ class Scored:
 @dataclass(frozen=True)
 class Found:
     """Everything a run found out about a log, in the order of its traces. `executed` counts the stage calls
-    made now; `partial` says that somebody stopped the run before all of it was done."""
+    made now; `partial` says that somebody stopped the run before all of it was done; `swayed` is what pooled pass rates
+    add to the intervals, where the replays were repeated."""
 
     scored: tuple[Scored, ...]
     blames: tuple[Blame, ...]
@@ -44,3 +46,4 @@ class Found:
     fragile: tuple[str, ...] = ()
     executed: dict[Role, int] = field(default_factory=dict)
     partial: bool = False
+    swayed: Swayed | None = None

@@ -44,7 +44,9 @@ def reported(
     its traces, where `found` does not hold them."""
     traces = [item.trace for item in found.scored]
     log = log or gathered(found.scored, found.blames, scorer)
-    summary = summarise(found.games, found.blames, Log(log.n, log.score, clusters=log.clusters), seed)
+    summary = summarise(
+        found.games, found.blames, Log(log.n, log.score, log.clusters, swayed=found.swayed), seed
+    )
     roles = pipeline.roles if pipeline is not None else log.spending.roles
     cohorts = cohorts_of(found.blames, *log.tagged(found.blames, seed), roles, seed)
     unscored = log.n - log.n_scored
@@ -165,9 +167,7 @@ def reported_games(
         cohorts=(),
         cost=build.cost_of((), 0),
         runs=build.runs_of(found.blames),
-        provenance=build.provenance_of(
-            command, seed, "worth", pass_mark, None, build.digest_of(found.games)
-        ),
+        provenance=build.provenance_of(command, seed, "worth", pass_mark, None, build.digest_of(found.games)),
         roles=roles,
         headline=summary.headline,
         residual=summary.residual,

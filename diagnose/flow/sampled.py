@@ -26,6 +26,7 @@ from diagnose.flow.logged import logged_case, unreplayed
 from diagnose.flow.probing import probed_blame
 from diagnose.flow.right_answers import right_answers
 from diagnose.flow.stopped import left_over
+from diagnose.flow.swayed import swayed_of
 from diagnose.replay.fidelity import same
 from diagnose.replay.run import Broken, Meter, Runner, State, Stopped
 from diagnose.score.table import Scorer
@@ -57,7 +58,8 @@ def sampled(
     """
     trials = [_prepared(one, runner, scorer) for one in failures]
     ways = [t.way for t in trials if t.way is not None]
-    spread(ways, runner, effort, right_answers(everything, runner, scorer), progress)
+    right = right_answers(everything, runner, scorer)
+    spread(ways, runner, effort, right, progress)
     done = [_concluded(trial, effort, scorer) for trial in trials]
     if probing is not None and effort.max_calls is None and not runner.stopped:
         told = [
@@ -71,6 +73,10 @@ def sampled(
         cases=tuple(case for _, _, case in done if case is not None),
         notes=(*_notes(runner), *_ignored_seeds(runner, ways)),
         executed=dict(runner.executed),
+        swayed=swayed_of(
+            [(t.way, blame) for t, (blame, _, _) in zip(trials, done, strict=True) if t.way is not None],
+            right,
+        ),
     )
 
 

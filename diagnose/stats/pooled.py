@@ -74,37 +74,58 @@ def pooled(seen: Sequence[tuple[Floats, Floats]]) -> Pooled:
     `seen` holds for each kind the passes [n] and fails [n] of its prompts, fractional scores counting as part of
     a pass. A kind of which nothing was seen has the base prior around the own rate that the others tell.
     """
-    rows = [_rows(*one) for one in seen]
-    fits = [_fitted(likelihood, counts) for likelihood, counts in rows]
-    evidence = OWN_PRIOR + sum(log for _, log in fits)
-    odds = np.exp(evidence - evidence.max())
-    odds /= odds.sum()
-    priors: list[Floats] = []
-    for parts, _ in fits:
-        mixed = odds @ (parts[:, 1:2] * OWN) + (odds @ parts[:, 0]) * LOW + (odds @ parts[:, 2]) * WIDTHS
-        priors.append(np.asarray(mixed / mixed.sum()))
+    fits = [fitted(kind_seen(*one)) for one in seen]
+    odds = odds_of(fits)
     own = np.array([odds[rate == OWN_RATE].sum() for rate in GRID])
-    return Pooled(tuple(priors), own)
+    return Pooled(tuple(prior / prior.sum() for prior in (odds @ by_shape(parts) for parts, _ in fits)), own)
 
 
-def _rows(passes: Floats, fails: Floats) -> tuple[Floats, Floats]:
-    """[r, g], [r]: likelihoods of what was seen, and of how many prompts it was."""
+def by_shape(parts: Floats) -> Floats:
+    """[k, g]: the prior of a kind of prompts for each shape around an own rate, from its `parts` [k, 3]."""
+    return np.asarray(parts[:, 0:1] * LOW + parts[:, 1:2] * OWN + parts[:, 2:] * WIDTHS)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was seen of the prompts of one kind: the different outcomes [r, 2] (passes, fails), of how many prompts
+    each was seen [r], and how likely it is at each rate [r, g], up to a factor."""
+
+    outcomes: Floats
+    counts: Floats
+    likelihood: Floats
+
+    @property
+    def explained(self) -> Floats:
+        """[3, r, k]: how likely each outcome is of a prompt that passes hardly ever, at the own rate of each shape,
+        anywhere."""
+        own = self.likelihood @ OWN.T
+        low, even = self.likelihood @ LOW, self.likelihood @ WIDTHS
+        return np.stack(
+            [np.broadcast_to(low[:, None], own.shape), own, np.broadcast_to(even[:, None], own.shape)]
+        )
+
+
+def kind_seen(passes: Floats, fails: Floats) -> Seen:
+    """The outcomes of n prompts that passed and failed so often; those that were never run tell nothing."""
     some = passes + fails > 0
     if not some.any():
-        return np.ones((0, len(GRID))), np.zeros(0)
+        return Seen(np.zeros((0, 2)), np.zeros(0), np.ones((0, len(GRID))))
     rows, counts = np.unique(np.stack([passes[some], fails[some]], axis=1), axis=0, return_counts=True)
     log = log_likelihood(rows[:, 0], rows[:, 1])
-    return np.exp(log - log.max(axis=1, keepdims=True)), counts.astype(float)
+    return Seen(rows, counts.astype(float), np.exp(log - log.max(axis=1, keepdims=True)))
 
 
-def _fitted(likelihood: Floats, counts: Floats) -> tuple[Floats, Floats]:
+def odds_of(fits: Sequence[tuple[Floats, Floats]]) -> Floats:
+    """[k]: how likely each shape around an own rate is, from what `fitted` gives for every kind."""
+    evidence = OWN_PRIOR + sum(log for _, log in fits)
+    odds = np.exp(evidence - evidence.max())
+    return np.asarray(odds / odds.sum())
+
+
+def fitted(seen: Seen) -> tuple[Floats, Floats]:
     """[k, 3], [k]: for each shape around an own rate, the parts of prompts that pass hardly ever, at it, anywhere, and
     the log of how well that explains what was seen."""
-    low, even = likelihood @ LOW, likelihood @ WIDTHS
-    own = likelihood @ OWN.T
-    each = np.stack(
-        [np.broadcast_to(low[:, None], own.shape), own, np.broadcast_to(even[:, None], own.shape)]
-    )
+    each, counts = seen.explained, seen.counts
     parts = np.broadcast_to(PARTS, (len(OWN), 3)).copy()
     for _ in range(STEPS):
         joint = each * parts.T[:, None, :]
