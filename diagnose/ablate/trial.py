@@ -49,12 +49,13 @@ def tried(
     def right(answer: str) -> bool:
         return score_of(answer) >= pass_mark
 
+    plan: Plan | None = None
     try:
         scene = scene_of(runner, trace.query, label, right, meter, worth=score_of)
         plan = planned(runner, trace.query, scene, meter)
         table = played(runner, plan, score_of, meter)
     except Broken as broken:
-        return Trial(trace, label, meter.runs, failure=broken.failure)
+        return Trial(trace, label, meter.runs, failure=broken.failure, plan=plan)
     worths = {mask: ending.worth for mask, ending in table.plain.items()}
     game = game_of(trace.trace_id, plan, table, meter)
     return Trial(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from diagnose.ablate.plan import Fair
+from diagnose.ablate.plan import Fair, Plan
 from diagnose.attribute.funnel import evidence_in, funnel_of
 from diagnose.attribute.modes import mode_of
 from diagnose.attribute.verdict import Facts
@@ -136,9 +136,12 @@ def case_of(
     )
 
 
-def not_replayable(failure: Failure | None) -> Undecided:
-    """Undecided because a stage failed, or because it was not to be run any more."""
+def not_replayable(failure: Failure | None, plan: Plan | None, spent: int) -> Undecided:
+    """Undecided because a stage failed, or because it was not to be run any more: then with the model runs that are
+    wanting beside those `spent`, which is known from the `plan`, where it was made."""
     if failure is not None and failure.kind == "unpaid":
-        return Undecided("budget", failure.reason)
+        return Undecided(
+            "budget", failure.reason, calls_needed=max(1, len(plan.cells) - spent) if plan else None
+        )
     detail = f"{failure.role}: {failure.reason}" if failure else WHY["not-replayable"]
     return Undecided("not-replayable", detail)

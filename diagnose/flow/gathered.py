@@ -85,9 +85,7 @@ class Gathered:
         """Whether there were more traces than topics are looked for in."""
         return self._asked is None
 
-    def tagged(
-        self, blames: Iterable[Blame], seed: int
-    ) -> tuple[list[Mapping[str, str]], TagCounts]:
+    def tagged(self, blames: Iterable[Blame], seed: int) -> tuple[list[Mapping[str, str]], TagCounts]:
         """The tags of each failure, and how many traces have each value of each, with topics and tiers of complexity
         where there are any."""
         if self._asked is None:

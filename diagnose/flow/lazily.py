@@ -78,6 +78,7 @@ def settled(one: Failing, runner: Runner, repeats_log: bool) -> Settled:
         return Settled(
             unreplayed(one.item, one.known, one.scorer, asked=True), case=logged_case(one.item, one.known)
         )
+    plan: Plan | None = None
     try:
         scene = scene_of(runner, one.item.trace.query, one.label, one.right, meter, 0, one.worth)
         plan = planned(runner, one.item.trace.query, scene, meter)
@@ -88,7 +89,7 @@ def settled(one: Failing, runner: Runner, repeats_log: bool) -> Settled:
         games = decided(cells, runner, _judge(plan.roles, funnel, one.scorer.pass_mark))
     except Broken as broken:
         facts = facts_of(one, None, {}, None, None, False, meter.runs)
-        blame = without_game(trace_id, not_replayable(broken.failure), facts)
+        blame = without_game(trace_id, not_replayable(broken.failure, plan, meter.runs.model), facts)
         return Settled(blame, case=logged_case(one.item, one.label))
     return _concluded(one, cells, games)
 

@@ -217,11 +217,13 @@ def _diagnosed(one: Failing, runner: Runner, settings: Settings) -> _Done:
         blame = unreplayed(one.item, one.known, one.scorer, asked=True)
         return _Done(blame, case=logged_case(one.item, one.known))
     trial = _tried(one, runner)
-    scene = trial.plan.scene if trial.plan else None
+    scene = trial.plan.scene if trial.plan and trial.table else None
     passed = trial.table is not None and one.scorer.passes(trial.table.plain[0].worth)
     facts = facts_of(one, trial.unchanged, trial.fair, scene, trial.fair_score, passed, trial.runs)
     if trial.game is None:
-        blame = without_game(one.item.trace.trace_id, not_replayable(trial.failure), facts)
+        blame = without_game(
+            one.item.trace.trace_id, not_replayable(trial.failure, trial.plan, trial.runs.model), facts
+        )
         return _Done(blame, case=logged_case(one.item, one.label))
     blame = blamed(trial.game, one.scorer.pass_mark, facts)
     if settings.probe and trial.plan is not None:

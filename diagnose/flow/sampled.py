@@ -80,8 +80,9 @@ def sampled(
     )
 
 
-SEEDS_TRIED = 4
-"""Prompts that are run once more under a seed they had, to see whether it is heeded."""
+SEEDS_TRIED = 8
+"""Prompts that are run once more under a seed they had, to see whether it is heeded: a model that ignores it gives the
+same answer half of the time where it passes every other time."""
 
 
 def _ignored_seeds(runner: Runner, ways: Sequence[Sampled]) -> tuple[str, ...]:
@@ -90,6 +91,10 @@ def _ignored_seeds(runner: Runner, ways: Sequence[Sampled]) -> tuple[str, ...]:
     if runner.stopped:
         return ()
     ran = [(w.cells, m) for w in ways for m in w.cells.unit_of if w.cells.calls[w.cells.prompt(m)]]
+    # A prompt that was answered differently under different seeds shows most.
+    ran.sort(
+        key=lambda one: -min(one[0].passes[one[0].unit_of[one[1]]], one[0].fails[one[0].unit_of[one[1]]])
+    )
     for cells, mask in ran[:SEEDS_TRIED]:
         variant = variant_of(cells.plan, mask & ~cells.bit)
         stage = runner.pipeline.stage("model", variant.state.route)

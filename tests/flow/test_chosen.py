@@ -100,3 +100,17 @@ def test_money_is_turned_into_calls_at_what_the_log_says() -> None:
     assert price_of([]) == Price(None, None)
     with pytest.raises(UsageError, match="does not say what its model calls cost"):
         affordable(None, 1.0, Price(2.0, None))
+
+
+@pytest.mark.parametrize("only", [False, True])
+def test_a_failure_that_could_not_be_paid_for_says_what_it_would_take(faulty: Pipeline, only: bool) -> None:
+    log = log_of(faulty, queries())
+    whole = replayed(log, Runner(faulty, Memo()), scorer_of(faulty), Settings(probe=False))
+    takes = {b.trace_id: b.runs.model for b in whole.blames}
+    settings = Settings(Effort(max_calls=2), probe=False, verdict_only=only)
+    found = replayed(log, Runner(faulty, Memo()), scorer_of(faulty), settings)
+    unpaid = [b for b in found.blames if b.undecided and b.undecided.reason == "budget"]
+    assert len(unpaid) > 5
+    for blame in unpaid:
+        assert blame.undecided is not None
+        assert blame.undecided.calls_needed == takes[blame.trace_id] - blame.runs.model
