@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import math
 import os
 import platform
 import subprocess
@@ -76,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(why, file=sys.stderr)
         return 3
     data.made_ready()
-    units = list(_units(told.quick, told.seed, told.pipeline))
+    units = list(_units(told))
     # Forked workers would inherit threads of numerical libraries; their own would fight over the cores.
     os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     started, commit = time.monotonic(), _commit()
@@ -105,18 +106,21 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
     parser.add_argument("--pipeline", action="append", help="only this pipeline (repeatable); writes nothing")
+    parser.add_argument("--part", type=float, default=1.0, help="part of the questions to take (0 to 1)")
     parser.add_argument("--to", type=Path, default=data.HERE, help="folder to write to")
     return parser.parse_args(arguments)
 
 
-def _units(quick: bool, seed: int, only: Sequence[str] | None) -> Iterator[Unit]:
+def _units(told: argparse.Namespace) -> Iterator[Unit]:
+    quick, seed = told.quick, told.seed
     for plan in PLANS:
-        if only and plan.name not in only:
+        if told.pipeline and plan.name not in told.pipeline:
             continue
         if plan.name == MODEL_SETUP and (quick or importlib.util.find_spec("llama_cpp") is None):
             print(f"{MODEL_SETUP}: left out ({'quick' if quick else 'llama-cpp-python is not installed'})")
             continue
-        most = [min(n, QUICK_QUESTIONS) if quick else n for n in (plan.single, plan.noise, plan.pairs)]
+        planned = [math.ceil(n * told.part) for n in (plan.single, plan.noise, plan.pairs)]
+        most = [min(n, QUICK_QUESTIONS) if quick else n for n in planned]
         single, noise, pairs = (Setup(plan.name, plan.questions, n) for n in most)
         yield Unit(single, "single", 0.0, seed)
         if pairs.most:
