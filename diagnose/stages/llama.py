@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 
 from diagnose.core.artifact import Answer, Context
+from diagnose.core.stage import Given
 from diagnose.errors import MissingExtra, StageFailed, UsageError, quoted
 from diagnose.stages.bm25 import AtLeastOne, NotNegative
 from diagnose.stages.chat import PROMPT, SYSTEM, Prompt, chat_prompt
 from diagnose.stages.failure import one_line
+from diagnose.stages.llama_blocks import BLOCK, blockwise
 from diagnose.stages.passage import encoded
 
 if TYPE_CHECKING:
@@ -65,7 +67,6 @@ class LlamaModel:
         seed = self.default_seed if seed is None else seed
         with _LOCK, _translated():
             llama = _loaded(self.path, self.n_ctx, self.n_threads, os.getpid())
-            _forget(llama)
             reply: Any = llama.create_chat_completion(
                 messages,  # type: ignore[arg-type]
                 max_tokens=self.max_tokens,
@@ -79,6 +80,10 @@ class LlamaModel:
             completion_tokens=usage["completion_tokens"],
             finish_reason=choice["finish_reason"],
         )
+
+    def prompt_of(self, given: Given) -> str:
+        """The text by whose beginning calls are best ordered: what two of them share need not be evaluated twice."""
+        return "\n".join(m["content"] for m in self.prompt.messages(given.query, given.context))
 
     @property
     def deterministic(self) -> bool:
@@ -171,24 +176,18 @@ def _path(model: str, folder: Path) -> Path:
 @lru_cache(maxsize=4)
 def _loaded(path: Path, n_ctx: int, n_threads: int, pid: int) -> Llama:
     """The model with its weights, once per process and setting (`pid`: a forked child needs its own)."""
-    from llama_cpp import Llama
-
     _silence()
     threads = n_threads or os.cpu_count() or 1
     # The seed here is the one of calls without a seed, of which there are none.
-    return Llama(str(path), n_ctx=n_ctx, n_threads=threads, n_threads_batch=threads, seed=0, verbose=False)
-
-
-def _forget(llama: Llama) -> None:
-    """Makes the next prompt be evaluated from its first token.
-
-    llama-cpp-python otherwise keeps the beginning that a prompt shares with the one before. The rest is then
-    evaluated in batches of another size, rounding differs, and at temperature 0 an answer came out otherwise
-    for 2 of 22 prompts that were asked again. With the reset none of 16 did. What it costs is the shared
-    beginning: 1.6 of 2.1 s for a prompt of 480 tokens asked twice in a row, which the replay memo answers
-    anyway.
-    """
-    llama.reset()  # type: ignore[no-untyped-call]
+    return blockwise()(
+        str(path),
+        n_ctx=n_ctx,
+        n_batch=BLOCK,
+        n_threads=threads,
+        n_threads_batch=threads,
+        seed=0,
+        verbose=False,
+    )
 
 
 class _Tokenizer:
