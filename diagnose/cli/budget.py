@@ -55,7 +55,10 @@ def budget(
     """Find the smallest budget that keeps the answers, by complexity, and propose a route table.
 
     Every labelled query is replayed under each combination of --sweep settings; without --sweep, under a quarter to
-    twice of top_k, top_n, sentences and budget_tokens as the pipeline has them.
+    twice of top_k, top_n, sentences and budget_tokens as the pipeline has them, with and without its compressor, and
+    with the `alternatives` that its stages declare and the models that its routes name.
+
+    In the folder of a report on the same pipeline its page gets the frontier, waste and starvation, too.
 
     Example: diagnose budget traces.jsonl --pipeline pipeline.toml --sweep stages.ranker.top_n=1,3,5,10
     """
@@ -99,7 +102,7 @@ def budget(
 
 def _write(folder: Path, found: Budget) -> None:
     from diagnose.cli.compared import document
-    from diagnose.cli.outputs import write_bytes
+    from diagnose.cli.outputs import BUDGET, attach_budget, write_bytes
     from diagnose.report.budget_sections import budget_sections
     from diagnose.report.html.frontier import frontier_figure
     from diagnose.report.sections_html import html_page
@@ -109,7 +112,8 @@ def _write(folder: Path, found: Budget) -> None:
     write_bytes(folder / "budget.html", page.encode())
     write_bytes(folder / "budget.md", markdown_sections(budget_sections(found)).encode())
     write_bytes(folder / "routes.toml", found.toml.encode())
-    write_bytes(folder / "budget.json", document(found))
+    write_bytes(folder / BUDGET, document(found))
+    attach_budget(folder)
 
 
 def _show(found: Budget, folder: Path, json: bool, quiet: bool) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from diagnose.core.blame import Blame
+    from diagnose.core.budget import Budget
     from diagnose.core.game import Game
     from diagnose.core.outcome import TraceOutcome
     from diagnose.core.replay import Case
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from diagnose.traces.lines import Problem
 
 T = TypeVar("T")
+
+BUDGET = "budget.json"
 
 REPORT, BLAME, GAMES, REPLAYS, MARKDOWN, PAGE, OUTCOMES = (
     "report.json",
@@ -113,8 +116,33 @@ def page_of(
     from diagnose.report.to_html import html_report_parts
 
     shown = f"reports/{folder.resolve().name}"
-    for part in html_report_parts(report, *rows, entries(), baseline, folder=shown):
+    budget = budget_in(folder, report)
+    for part in html_report_parts(report, *rows, entries(), baseline, folder=shown, budget=budget):
         yield part.encode()
+
+
+def budget_in(folder: Path, report: Report) -> Budget | None:
+    """What `diagnose budget` found for the report's pipeline, if it wrote into its folder."""
+    import msgspec
+
+    from diagnose.core.budget import Budget
+
+    try:
+        found = msgspec.json.decode((folder / BUDGET).read_bytes(), type=Budget)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return found if found.pipeline == report.provenance.pipeline else None
+
+
+def attach_budget(folder: Path) -> bool:
+    """Put a budget into the page of a report that is in its folder already; whether there is one."""
+    from diagnose.report.to_json import read_report
+
+    if not (folder / REPORT).is_file():
+        return False
+    report = read_report(folder)
+    write_bytes(folder / PAGE, *page_of(folder, report, rows_of(folder)))
+    return True
 
 
 def write_bytes(path: Path, *parts: bytes) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +14,7 @@ from diagnose.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
     from diagnose.core.pipeline import Pipeline
+    from diagnose.core.stage import Stage
     from diagnose.core.trace import Trace
     from diagnose.flow.silver import Silvered
     from diagnose.flow.swept import Grid, Spend
@@ -41,37 +42,60 @@ LADDERS = (
     ("compressor", "sentences"),
     ("packer", "budget_tokens"),
 )
+COMPRESSOR = "stages.compressor"
 UNROUTED: Mapping[str, object] = {"stages.router": None, "routes": None}
 
 
 def own_axes(pipeline: Pipeline) -> list[Axis]:
-    """The axes of a pipeline's own budgets: each number of passages, sentences or tokens, a quarter to twice."""
-    from diagnose.stages.overrides import Axis
+    """The axes of a pipeline's own budgets: each number of passages, sentences or tokens, a quarter to twice; its
+    compressor and none; and the other models and settings that it declares."""
+    from diagnose.stages.overrides import WHOLE, Axis
 
-    axes = []
+    axes: dict[str, dict[object, None]] = {}
     for role, key in LADDERS:
         stage = next((s for s in pipeline.stages if s.role == role), None)
         value = stage.settings.get(key) if stage is not None else None
         if isinstance(value, int) and not isinstance(value, bool) and value > 0:
-            values = dict.fromkeys(max(1, round(value * part)) for part in LADDER)
-            axes.append(Axis(f"stages.{role}.{key}", tuple(values)))
-    return axes
+            axes[f"stages.{role}.{key}"] = dict.fromkeys(max(1, round(value * part)) for part in LADDER)
+    for stage in pipeline.stages:
+        if stage.role == "compressor" and stage.name != WHOLE:
+            axes["stages.compressor.use"] = {stage.name: None, WHOLE: None}
+        for key, values in (*stage.alternatives.items(), *_routed(pipeline, stage)):
+            own = stage.name if key == "use" else stage.settings.get(key)
+            known = axes.setdefault(f"stages.{stage.role}.{key}", {own: None})
+            known.update(dict.fromkeys(values))
+    return [Axis(key, tuple(values)) for key, values in axes.items()]
+
+
+def _routed(pipeline: Pipeline, stage: Stage) -> Iterator[tuple[str, tuple[object, ...]]]:
+    """The settings of the model that the pipeline's routes declare besides its own."""
+    others = [routed["model"] for routed in pipeline.routes.values() if "model" in routed]
+    for key in stage.settings if stage.role == "model" else ():
+        told = [m.settings.get(key) for m in others if m.name == stage.name]
+        if different := tuple(
+            v for v in told if isinstance(v, (str, int, float)) and v != stage.settings[key]
+        ):
+            yield key, different
 
 
 def settings_of(
     axes: Sequence[Axis], pipeline: Pipeline, without: Mapping[str, object] | None = None
 ) -> list[Mapping[str, object]]:
-    """The cells of a sweep: the pipeline as it is, and each combination that is another. `without` is taken out of
-    every other cell."""
-    from diagnose.stages.overrides import grid_of
+    """The cells of a sweep: the pipeline as it is, and each combination that is another, once. `without` is taken out
+    of every other cell."""
+    from diagnose.stages.overrides import WHOLE, grid_of
 
-    own = {f"stages.{s.role}.{key}": value for s in pipeline.stages for key, value in s.settings.items()}
-    cells: list[Mapping[str, object]] = [{}]
+    own: dict[str, object] = {f"stages.{s.role}.use": s.name for s in pipeline.stages}
+    own |= {f"stages.{s.role}.{key}": value for s in pipeline.stages for key, value in s.settings.items()}
+    cells: dict[str, Mapping[str, object]] = {"{}": {}}
     for cell in grid_of(axes):
-        changed = {key: value for key, value in cell.items() if key not in own or own[key] != value}
-        if changed or without:
-            cells.append({**(without or {}), **changed})
-    return cells
+        changed = {key: value for key, value in cell.items() if own.get(key) != value}
+        if changed.get(f"{COMPRESSOR}.use") == WHOLE:
+            # Without compression its settings mean nothing, and cells that differ in them alone are one.
+            changed = {k: v for k, v in changed.items() if not k.startswith(COMPRESSOR) or k.endswith(".use")}
+        found = {**(without or {}), **changed}
+        cells.setdefault(repr(found), found)
+    return list(cells.values())
 
 
 def gridded(

@@ -85,7 +85,8 @@ class Stage:
     whenever its outputs might. `seeded` says whether the callable takes a seed. `settings` are
     the keys of its table in the pipeline file (plus defaults the built-in fills in). `count_tokens` is the
     tokenizer it measures text with and `window_tokens` the longest context it takes, where it has them.
-    `takes` names the arguments it asks for, where these are not just its role's.
+    `takes` names the arguments it asks for, where these are not just its role's. `alternatives` are other values of
+    its settings that a budget may try.
     """
 
     role: Role
@@ -99,6 +100,7 @@ class Stage:
     window_tokens: int | None = None
     run_batch: Callable[[Sequence[Given]], list[Output]] | None = None
     takes: tuple[str, ...] | None = None
+    alternatives: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
 
     @property
     def taken(self) -> tuple[str, ...]:

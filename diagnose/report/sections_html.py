@@ -33,10 +33,19 @@ def html_section(sections: Iterable[Section], figure: str = "") -> str:
     return f'<section id="comparison">\n{body}</section>\n'
 
 
-def _pieces(sections: Iterable[Section]) -> Iterator[str]:
+def html_part(sections: Iterable[Section], name: str, heading: str, figure: str = "") -> str:
+    """The sections as a part of a larger page, under a heading of its own; what they open with is a paragraph."""
+    first, *others = sections
+    opening = "".join(f'<p class="lead">{_safe(line)}</p>\n' for line in first.lines)
+    body = opening + figure + "".join(_pieces(others, "h3"))
+    head = f'<section id="{name}" aria-labelledby="{name}-h">\n<h2 id="{name}-h">{_safe(heading)}</h2>\n'
+    return f"{head}{body}</section>\n"
+
+
+def _pieces(sections: Iterable[Section], heading: str = "h2") -> Iterator[str]:
     for section in sections:
         if section.title:
-            yield f'<div class="part">\n<h2>{_safe(section.title)}</h2>\n'
+            yield f'<div class="part">\n<{heading}>{_safe(section.title)}</{heading}>\n'
         if not section.title:
             yield from _opening(section.lines)
         else:

@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from diagnose.core.blame import Blame
+from diagnose.core.budget import Budget
 from diagnose.core.entry import Entry
 from diagnose.core.game import Game
 from diagnose.core.replay import Case
 from diagnose.core.report import Report
 from diagnose.report import phrases
+from diagnose.report.budget_sections import budget_sections
 from diagnose.report.foreign import flat
 from diagnose.report.html.against import Baseline, against_of, verdicts_before
 from diagnose.report.html.drawing import drawn, policy
+from diagnose.report.html.frontier import frontier_figure
 from diagnose.report.html.meaning import anchors, groups_of, modes
 from diagnose.report.html.sections import failures_of, failures_part
 from diagnose.report.html.top import top_of
 from diagnose.report.html.trace_view import Around
 from diagnose.report.html.why import why_of
+from diagnose.report.sections_html import html_part
 
 __all__ = ["Baseline", "html_report", "html_report_parts"]
 
@@ -30,15 +34,16 @@ def html_report(
     definitions: Sequence[Entry] = (),
     baseline: Baseline | None = None,
     folder: str = ".",
+    budget: Budget | None = None,
 ) -> str:
     """The page as text, to be written in UTF-8. The same values give the same bytes.
 
     `blames` are the failures, `games` and `cases` what is known of them beside that (any order, some may be
     missing). `definitions` explain the numbers, as `diagnose explain` does. `folder` is the report folder as
-    commands on the page name it. 500 failures stay under 1.5 MB and 5,000 under 6 MB, whatever their texts hold:
-    see `html.depth`.
+    commands on the page name it, `budget` what `diagnose budget` found in it. 500 failures stay under 1.5 MB and
+    5,000 under 6 MB, whatever their texts hold: see `html.depth`.
     """
-    return "".join(html_report_parts(report, blames, games, cases, definitions, baseline, folder))
+    return "".join(html_report_parts(report, blames, games, cases, definitions, baseline, folder, budget))
 
 
 def html_report_parts(
@@ -49,6 +54,7 @@ def html_report_parts(
     definitions: Sequence[Entry] = (),
     baseline: Baseline | None = None,
     folder: str = ".",
+    budget: Budget | None = None,
 ) -> Iterator[str]:
     """The page in pieces, in order; `games` and `cases` are read once, so they may come from a file."""
     groups = groups_of(definitions)
@@ -61,6 +67,7 @@ def html_report_parts(
         name=name,
         n_failures=len(blames),
         compared=baseline is not None,
+        budgeted=budget is not None,
     )
     yield drawn("top.j2", top=top_of(report), found=phrases.found(report.findings), **shared)
     logged = [line for line in (phrases.detected_line(report), *phrases.retrieval_lines(report)) if line]
@@ -74,4 +81,6 @@ def html_report_parts(
     if baseline is not None:
         shown = failures.anchors if failures else {}
         yield drawn("against.j2", against=against_of(report, baseline), anchors=shown, known=frozenset())
+    if budget is not None:
+        yield html_part(budget_sections(budget), "budget", "Budget", frontier_figure(budget))
     yield drawn("provenance.j2", report=report, groups=groups)

@@ -28,7 +28,7 @@ from diagnose.stages.settings import check_keys, parameters_of, typed, unknown, 
 from diagnose.stages.table import BUILT_INS
 from diagnose.stages.tokens import count_words_and_marks
 
-RESERVED = ("use", "deterministic", "fingerprint", "timeout_s")
+RESERVED = ("use", "deterministic", "fingerprint", "timeout_s", "alternatives")
 """Keys of a stage's table that are ours, not its factory's."""
 OFFERED = (
     "corpus",
@@ -128,7 +128,23 @@ def build_stage(role: Role, table: Table, site: Site, key: str) -> Stage:
         timeout_s=timeout_s,
         count_tokens=site.count_tokens if "count_tokens" in part.offers else None,
     )
-    return as_stage(target, identity, Known(site.corpus, site.routes))
+    stage = as_stage(target, identity, Known(site.corpus, site.routes))
+    return replace(stage, alternatives=_alternatives(table, where))
+
+
+def _alternatives(table: Table, where: str) -> dict[str, tuple[object, ...]]:
+    """Other values of the table's settings, by key: `alternatives = { model = ["small", "large"] }`."""
+    stated = table.get("alternatives", {})
+    if not isinstance(stated, Mapping):
+        raise UsageError(f"{where} alternatives: expected a table of lists by key, found {shown(stated)}")
+    for key, values in stated.items():
+        if key in RESERVED and key != "use":
+            raise UsageError(unknown(f"{where} alternatives", key, ["use", "a setting"], "key"))
+        plain = isinstance(values, list) and all(isinstance(v, (str, int, float, bool)) for v in values)
+        if not plain or not values:
+            expected = "a list of other values (text, numbers, true or false)"
+            raise UsageError(f"{where} alternatives.{key}: expected {expected}, found {shown(values)}")
+    return {key: tuple(values) for key, values in stated.items()}
 
 
 def reserved(table: Table, key: str, kind: type[T], where: str) -> T | None:

@@ -48,6 +48,21 @@ class Extractive:
         return msgspec.structs.replace(passage, text=" ".join(sentences[i] for i in sorted(kept)))
 
 
+def whole() -> Whole:
+    """`whole`: every passage as it is, for a route or a sweep that does without compression."""
+    return Whole()
+
+
+@dataclass(frozen=True)
+class Whole:
+    """Gives the passages back (see `whole`)."""
+
+    deterministic = True
+
+    def __call__(self, query: str, passages: Sequence[Passage]) -> list[Passage]:
+        return list(passages)
+
+
 def extractive(sentences: AtLeastOne = 3, min_similarity: Fraction = 0.0) -> Extractive:
     """`extractive`: of each passage the `sentences` most like the query, in their own order and word for word.
 

@@ -10,6 +10,8 @@ from math import prod
 
 from diagnose.errors import UsageError, quoted
 
+WHOLE = "whole"
+"""The compressor that leaves passages as they are."""
 Overrides = Mapping[str, object]
 """Values by dotted key; None takes the key out."""
 Table = Mapping[str, object]
@@ -83,6 +85,11 @@ def overridden(document: Table, overrides: Overrides, file: str) -> dict[str, ob
     changed = dict(document)
     for key, value in overrides.items():
         changed = _with(changed, key.split("."), value, f"{file} {key}")
+    stages = changed.get("stages")
+    compressor = stages.get("compressor") if isinstance(stages, Mapping) else None
+    if isinstance(compressor, Mapping) and compressor.get("use") == WHOLE and len(compressor) > 1:
+        # What another compressor was set to means nothing to the one that leaves passages as they are.
+        return _with(changed, ["stages", "compressor"], {"use": WHOLE}, file)
     return changed
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from diagnose.core.stage import Role
 from diagnose.stages.bm25 import bm25s, rank_bm25
 from diagnose.stages.complexity import by_complexity
-from diagnose.stages.compress import extractive, llm_summary
+from diagnose.stages.compress import extractive, llm_summary, whole
 from diagnose.stages.extract import extract
 from diagnose.stages.groundedness import judge, overlap
 from diagnose.stages.guard import json_schema, regex
@@ -37,7 +37,7 @@ BUILT_INS: Mapping[Role, Mapping[str, Factory]] = {
     },
     "retriever": {"rank-bm25": rank_bm25, "bm25s": bm25s, **_ANY},
     "ranker": {"tfidf": tfidf, "rerank": rerank, **_ANY},
-    "compressor": {"extractive": extractive, "llm-summary": llm_summary, **_ANY},
+    "compressor": {"extractive": extractive, "llm-summary": llm_summary, "whole": whole, **_ANY},
     "packer": {"rank-order": rank_order, **_ANY},
     "model": {"extract": extract, "llama-cpp": llama_cpp, "openai-chat": openai_chat, "http": http_stage},
     "verifier": {"overlap": overlap, "judge": judge, "regex": regex, "json-schema": json_schema, **_ANY},

@@ -198,7 +198,9 @@ def history_in(value: Any) -> tuple[Turn, ...]:
     if isinstance(value, dict):
         for key in HISTORY_KEYS:
             if key in value and (turns := messages_in(unwrapped(value[key]))):
-                asked = any(value.get(other) for other in ("question", "query", "input", "user_input", "message"))
+                asked = any(
+                    value.get(other) for other in ("question", "query", "input", "user_input", "message")
+                )
                 return turns if asked else before_last_user(turns)
         inner = value.get("input")
         return history_in(inner) if isinstance(inner, dict) else ()

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from diagnose.cli.sweeping import own_axes, settings_of
 from diagnose.core.artifact import Query
 from diagnose.core.budget import Budget
 from diagnose.core.trace import Gold, GoldPassage, Trace
@@ -260,3 +261,107 @@ def test_budgets_decode(desk: Path) -> None:
     _, out = budget(desk)
     found = msgspec.json.decode((out / "budget.json").read_bytes(), type=Budget)
     assert found.n == N_EASY + N_HARD
+
+
+COMPRESSED = PIPELINE.replace(
+    "[stages.packer]", '[stages.compressor]\nuse = "extractive"\nsentences = 1\n[stages.packer]'
+)
+"""The same with a compressor that keeps a sentence of each passage, which is the whole of it."""
+
+
+def own_cells(desk: Path, text: str) -> list[Any]:
+    """The settings that a budget tries of its own accord."""
+    (desk / "pipeline.toml").write_text(text)
+    pipeline = load_pipeline(desk / "pipeline.toml")
+    return list(settings_of(own_axes(pipeline), pipeline))
+
+
+def test_the_compressor_is_tried_on_and_off(desk: Path) -> None:
+    cells = own_cells(desk, COMPRESSED)
+    alone = [cell for cell in cells if all(key.startswith("stages.compressor") for key in cell)]
+    # Its sentences mean nothing without it: one cell and no more.
+    assert alone == [{}, {"stages.compressor.use": "whole"}, {"stages.compressor.sentences": 2}]
+    assert len({repr(cell) for cell in cells}) == len(cells)
+
+
+def test_a_route_without_compression_is_ready_to_paste(desk: Path) -> None:
+    pipeline = desk / "pipeline.toml"
+    pipeline.write_text(COMPRESSED.replace("sentences = 1", "sentences = 3"))
+    (desk / "own.py").write_text(READER.replace("len(context.passages) >= need", '"number" in context.text'))
+    sweep = ("--sweep", "stages.compressor.use=whole,extractive", "--sweep", "stages.ranker.top_n=1,2")
+    out = desk / "out"
+    queries = desk / "queries.jsonl"
+    done = command("budget", queries, "-p", pipeline, "-o", out, *sweep, "--tiers", 1, "--max-calls", 100)
+    assert done.exit_code == 0, done.stderr
+    cells = json.loads((out / "budget.json").read_text())["cells"]
+    assert {"stages.compressor.use": "whole", "stages.ranker.top_n": 2} in [c["settings"] for c in cells]
+    rules = "\n[stages.router]\nuse = 'rules'\ndefault = 'small'\nrules = []\n"
+    pipeline.write_text(f"{COMPRESSED}{rules}[routes.small]\ncompressor.use = 'whole'\n")
+    small = load_pipeline(pipeline).stage("compressor", "small")
+    assert small is not None
+    assert (small.name, dict(small.settings)) == ("whole", {})
+
+
+def test_declared_alternatives_are_tried(desk: Path) -> None:
+    """Other readers by their factory, and another setting of a stage."""
+    more = 'alternatives = { use = ["own:hasty"], size = [2, 3] }'
+    cells = own_cells(desk, PIPELINE.replace('use = "own:reader"', f'use = "extract"\n{more}'))
+    alone = [cell for cell in cells if all(key.startswith("stages.model") for key in cell)]
+    sizes: list[dict[str, Any]] = [{}, {"stages.model.size": 2}, {"stages.model.size": 3}]
+    assert alone == [*sizes, *({"stages.model.use": "own:hasty"} | size for size in sizes)]
+
+
+def test_models_that_routes_name_are_tried(desk: Path) -> None:
+    (desk / "own.py").write_text("def reader(size=1):\n    return lambda query, context: 'No.'\n")
+    rules = "[stages.router]\nuse = 'rules'\ndefault = 'plain'\nrules = []\n"
+    rules += "[routes.plain]\ncost = 1\n[routes.odd]\ncost = 2\nmodel.size = 4\n"
+    cells = own_cells(desk, PIPELINE + rules)
+    assert {cell.get("stages.model.size") for cell in cells} == {None, 4}
+
+
+@pytest.mark.parametrize(
+    "line, says",
+    [
+        ("alternatives = 3", "alternatives: expected a table of lists by key"),
+        ("alternatives = { use = 'own:hasty' }", "alternatives.use: expected a list of other values"),
+        ("alternatives = { use = [] }", "alternatives.use: expected a list of other values"),
+        ("alternatives = { deterministic = [true] }", "alternatives deterministic: no such key"),
+    ],
+)
+def test_bad_alternatives(desk: Path, line: str, says: str) -> None:
+    text = PIPELINE.replace('use = "own:reader"', f'use = "own:reader"\n{line}')
+    (desk / "pipeline.toml").write_text(text)
+    done = command("budget", desk / "queries.jsonl", "-p", desk / "pipeline.toml", "-o", desk / "out")
+    refused(done, 2, says)
+
+
+def test_a_report_in_the_same_folder_shows_the_budget(desk: Path) -> None:
+    """The frontier, waste and starvation are on the report's page, which asks for nothing; a report of another
+    pipeline stays as it is."""
+    starved = desk / "pipeline.toml"
+    starved.write_text(PIPELINE.replace("top_n = 8", "top_n = 2"))
+    log, out = desk / "t.jsonl", desk / "out"
+    assert command("record", desk / "queries.jsonl", "-p", starved, "-o", log, "--no-timing").exit_code == 0
+    assert command("run", log, "-p", starved, "-o", out).exit_code == 0
+    before = (out / "report.html").read_text(encoding="utf-8")
+    assert 'id="budget"' not in before
+    budget(desk, "--tiers", 2)
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert page.count('<section id="budget"') == page.count('href="#budget"') == 1
+    assert page.count("<h1") == before.count("<h1")
+    for part in ("Accuracy and cost", "Waste", "Starvation", "tokens a query"):
+        assert part in page
+    assert " style=" not in page
+    assert re.findall(r"sha256-[\w+/=]+", page) == re.findall(r"sha256-[\w+/=]+", before)
+    assert (
+        page.replace(
+            page[page.index('<section id="budget"') : page.index('<section id="provenance"')], ""
+        ).replace('<a href="#budget">Budget</a>', "")
+        == before
+    )
+    done = command("run", log, "-p", starved, "-o", out)
+    assert done.exit_code == 0
+    assert (out / "report.html").read_text(encoding="utf-8") == page
+    (out / "budget.json").write_text((out / "budget.json").read_text().replace('"needs"', '"others"'))
+    assert command("show", out, "-o", desk / "again.html").exit_code == 0
+    assert 'id="budget"' not in (desk / "again.html").read_text(encoding="utf-8")
