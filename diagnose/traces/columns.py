@@ -107,6 +107,7 @@ ALIASES: Columns = {
     ),
     "elapsed_s": ("elapsed_s", "latency_s", "duration_s"),
     "elapsed_ms": ("elapsed_ms", "latency_ms", "latencyMs"),
+    "tags.prompt": ("prompt_label",),
 }
 
 PRESETS: Mapping[str, Columns] = {
@@ -155,6 +156,7 @@ PRESETS: Mapping[str, Columns] = {
         "prompt_tokens": ("response.tokenUsage.prompt", "tokenUsage.prompt"),
         "completion_tokens": ("response.tokenUsage.completion", "tokenUsage.completion"),
         "elapsed_ms": ("latencyMs",),
+        "tags.prompt": ("prompt.label",),
     },
 }
 """Columns of evaluation files whose makers fixed them."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
+
+_SPAN_AND_PLACE = re.compile(r"^\(['\"]([0-9a-f]{16})['\"], ?(\d{1,9})\)$")
 
 IsKnown = Callable[[Any], bool]
 """Whether a value is a row that some reader knows."""
@@ -31,7 +34,11 @@ def rows_of(document: Mapping[str, Any], is_known: IsKnown) -> list[Any]:
     """The rows of such an object; a row that was told apart by its span or trace id alone has it as a column."""
     if isinstance(document.get("columns"), list) and isinstance(document.get("data"), list):
         names = document["columns"]
-        return [dict(zip(names, row, strict=False)) for row in document["data"] if isinstance(row, list)]
+        rows = [dict(zip(names, row, strict=False)) for row in document["data"] if isinstance(row, list)]
+        index = document.get("index")
+        if isinstance(index, list) and len(index) == len(rows):
+            return [_indexed(place, row) for place, row in zip(index, rows, strict=True)]
+        return rows
     values = list(document.values())
     if values and all(isinstance(value, list) for value in values):
         return [_across(document, i) for i in range(len(values[0]))]
@@ -46,9 +53,17 @@ def _across(document: Mapping[str, Any], i: int) -> dict[str, Any]:
     return {name: column[i] for name, column in document.items()}
 
 
-def _indexed(name: str, row: Any) -> Any:
+def _indexed(name: Any, row: Any) -> Any:
     """A row with what pandas keeps of it in the index."""
     if not isinstance(row, Mapping):
+        return row
+    if isinstance(name, str) and (both := _SPAN_AND_PLACE.match(name)):
+        name = [both[1], both[2]]  # an index of two levels, as `to_json` prints one
+    if isinstance(name, list) and len(name) == 2 and isinstance(name[0], str):
+        return {"context.span_id": name[0], "document_position": name[1], **row}
+    if not isinstance(name, str) or (
+        name.isdigit() and len(name) < 16
+    ):  # rows numbered, with no index of their own
         return row
     if "context.trace_id" in row and not row.get("context.span_id"):
         return {**row, "context.span_id": name}

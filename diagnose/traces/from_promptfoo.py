@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 _PROMPT = re.compile(r"^\[[^\]]+\] ")
 """How the column of a prompt's outputs begins: with the provider."""
+_FOLLOWING = {("Status", "Score", "Named Scores"), ("Status", "Score", "Grader Reason")}
+_REPEATED = re.compile(r" \(\d+\)$")
+_SCORES = {"PASS": 1, "FAIL": 0, "ERROR": 0}
 _VERDICT = re.compile(r"^\[(PASS|FAIL|ERROR)\](?: \([-\d.]+\))?\s*")
 
 
@@ -47,15 +51,42 @@ def _result(
     }
 
 
-def of_cells(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A row of the CSV form with its first output under `prediction` and what became of it under `score`;
-    any other row as it is."""
-    column = next((name for name in row if name and _PROMPT.match(name)), None)
-    if column is None or not isinstance(cell := row[column], str):
-        return row
-    verdict = _VERDICT.match(cell)
-    stated = verdict[1] if verdict else row.get("Status")
-    found = {name: value for name, value in row.items() if name not in (column, "Status")}
+def is_prompt_column(name: str, after: Sequence[str] = ()) -> bool:
+    """Whether a column of the CSV form holds the outputs of a prompt: it begins with the provider in brackets, or
+    is followed by what became of each output."""
+    following = tuple(_bare(column) for column in after[:3])
+    return bool(_PROMPT.match(name)) or following in _FOLLOWING
+
+
+def rows_of_cells(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """A row for every prompt of the CSV form, its output under `prediction` and what became of it under `score`,
+    the prompt and its provider beside them; any other row as it is."""
+    names = [str(name) for name in row]
+    starts = [i for i, name in enumerate(names) if is_prompt_column(name, names[i + 1 : i + 4])]
+    if not starts:
+        return [row]
+    found: list[Mapping[str, Any]] = []
+    shared = dict(itertools.islice(row.items(), starts[0]))
+    for start, end in itertools.pairwise((*starts, len(names))):
+        block = {_bare(name): row[name] for name in names[start + 1 : end]}
+        if isinstance(cell := row[names[start]], str) and cell.strip():
+            found.append({**shared, **_output(names[start], cell, block)})
+    return found or [shared]
+
+
+def _output(column: str, cell: str, block: dict[str, Any]) -> dict[str, Any]:
+    verdict, provider = _VERDICT.match(cell), _PROMPT.match(column)
+    stated = verdict[1] if verdict else block.pop("Status", None)
+    score = block.pop("Score", None)
+    found = {name: value for name, value in block.items() if value not in ("", None)}
     found["prediction"] = cell[verdict.end() :] if verdict else cell
-    found.setdefault("score", row.get("Score", {"PASS": 1, "FAIL": 0, "ERROR": 0}.get(str(stated))))
+    found["score"] = score if score not in ("", None) else _SCORES.get(str(stated))
+    found["prompt_label"] = column[provider.end() :] if provider else column
+    if provider:
+        found["model"] = provider[0].strip(" []")
     return found
+
+
+def _bare(name: str) -> str:
+    """A column's name without the number that tells it from others of its name."""
+    return _REPEATED.sub("", name)

@@ -16,7 +16,6 @@ from diagnose.traces.cited import as_number, passages_in
 from diagnose.traces.columns import TAG, Columns, grouped
 from diagnose.traces.costs import count
 from diagnose.traces.documents import Document
-from diagnose.traces.from_promptfoo import of_cells
 from diagnose.traces.gold_columns import gold_of
 from diagnose.traces.infer import IDS
 from diagnose.traces.judged import Judgement, labelled_by
@@ -42,7 +41,7 @@ def trace_of_record(
 ) -> Trace | Problem:
     """The trace of a row: a retriever's step where passages are there, a packer's for a text of context, a
     model's for an answer; the labels."""
-    row = Row(of_cells(grouped(document.value)), columns, format)
+    row = Row(grouped(document.value), columns, format)
     asked = row.get("query")
     query = query_in(asked)
     if query is None:

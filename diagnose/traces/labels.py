@@ -15,7 +15,7 @@ from diagnose.errors import BadInput, visible
 from diagnose.traces.account import Account
 from diagnose.traces.columns import ALIASES, columns_for, grouped
 from diagnose.traces.documents import Document, read_documents
-from diagnose.traces.from_promptfoo import of_cells
+from diagnose.traces.from_promptfoo import rows_of_cells
 from diagnose.traces.gold_columns import gold_of
 from diagnose.traces.limits import DEFAULT_LIMITS, Limits
 from diagnose.traces.lines import Problem, source_name
@@ -97,7 +97,7 @@ def _put(labels: Labels, document: Document, mapping: Mapping[str, str] | None, 
         names = [str(name) for name in (document.value.get("trace_id"),) if name]
     else:
         preset = found if found in ("ragas", "ragchecker", "deepeval", "promptfoo") else "records"
-        row = Row(of_cells(grouped(document.value)), columns_for(preset, mapping), preset)
+        row = Row(rows_of_cells(grouped(document.value))[0], columns_for(preset, mapping), preset)
         question = query_in(row.get("query"))
         values = [
             row.row.get(column) for column in (*ALIASES["trace_id"], (mapping or {}).get("trace_id", ""))

@@ -127,7 +127,7 @@ class Meter:
 
     def __init__(self, stream: Opened, source: str, limits: Limits) -> None:
         self._stream, self._source, self._limits = stream, source, limits
-        self._unpacked = 0
+        self._unpacked, self.most = 0, limits.line_bytes
         self._watched = limits.total_bytes < math.inf or limits.until < math.inf
 
     def line(self, size: int | None = None) -> bytes:

@@ -25,6 +25,8 @@ from diagnose.traces.from_logs import spans_of_logs
 from diagnose.traces.from_mlflow import span_of_mlflow, spans_of_mlflow
 from diagnose.traces.from_otlp import spans_of_line, spans_of_otlp, spans_of_span
 from diagnose.traces.from_phoenix import judgement_of, spans_of_console, spans_of_frame_row, spans_of_phoenix
+from diagnose.traces.from_phoenix_query import spans_of_query_row
+from diagnose.traces.from_promptfoo import rows_of_cells
 from diagnose.traces.from_records import trace_of_record
 from diagnose.traces.groups import SpanGroups
 from diagnose.traces.judged import Judgement
@@ -82,7 +84,9 @@ def of_document(
     elif format in RECORDS:
         account.formats[format] += 1
         columns = columns_for(format, reading.mapping)
-        yield trace_of_record(document, format, columns, account, reading.text_of)
+        for row in rows_of_cells(document.value):
+            one = document._replace(value=row)
+            yield trace_of_record(one, format, columns, account, reading.text_of)
     else:
         spans = SPANS_OF[format](document.value, account)
         yield from _gathered(document, format, spans, reading, groups)
@@ -130,6 +134,7 @@ SPANS_OF: dict[Format, Reader] = {
     "console": spans_of_console,
     "phoenix": spans_of_phoenix,
     "phoenix-row": spans_of_frame_row,
+    "phoenix-query": spans_of_query_row,
     "mlflow": spans_of_mlflow,
     "mlflow-span": lambda value, account: iter((span_of_mlflow(value, "", account),)),
     "langfuse": spans_of_langfuse,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import zlib
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,11 @@ import msgspec
 
 from diagnose.errors import BadInput, visible
 from diagnose.traces.account import Account
+from diagnose.traces.from_promptfoo import is_prompt_column
 from diagnose.traces.limits import DEFAULT_LIMITS, Limits, OverLimit
 from diagnose.traces.lines import Meter, Problem, broken_gzip, opened, said_of, source_name, translated
 from diagnose.traces.literals import literal
+from diagnose.traces.returns import Returns
 
 CSV_SUFFIXES = {".csv": ",", ".tsv": "\t"}
 PARQUET_SUFFIXES = (".parquet", ".pq")
@@ -26,6 +30,8 @@ LOOKED_AT = 1000
 """Groups of rows that are looked at for how wide their rows are."""
 DATASET_FILES = ("dataset_info.json", "state.json", "dataset_dict.json")
 BOM = b"\xef\xbb\xbf"
+_LONE_RETURN = re.compile(rb"\r(?![\n\r]|$)")
+"""An end of line as old Macs and some spreadsheets write it."""
 HEADER_BYTES = 64 * 1024
 SEPARATORS = (",", ";", "\t", "|")
 """What may stand between the cells of a file, the likeliest first."""
@@ -91,9 +97,13 @@ def _csv_rows(path: Path, limits: Limits, account: Account) -> Iterator[Row | Pr
 def _rows_of(
     reader: csv.DictReader[str], lines: _Lines, source: str, account: Account
 ) -> Iterator[Row | Problem]:
-    n_long = 0
+    n_long, of_prompts = 0, False
     while True:
         try:
+            if lines.number == 0 and reader.fieldnames:
+                reader.fieldnames = names = _told_apart(reader.fieldnames)
+                # Where a prompt said nothing, its empty cell keeps the next ones in their places.
+                of_prompts = any(is_prompt_column(name, names[i + 1 : i + 4]) for i, name in enumerate(names))
             row = next(reader, None)
         except csv.Error as error:  # the next line starts a row again
             yield Problem(source, lines.number, "", "a CSV row", str(error))
@@ -107,18 +117,33 @@ def _rows_of(
         row.pop(None, None)  # cells beyond the header
         if any("\ufffd" in value for value in row.values() if value):
             account.note("bytes that are no UTF-8 were replaced by U+FFFD", source)
-        yield lines.number, {name: value for name, value in row.items() if value not in ("", None)}
+        kept = row if of_prompts else {name: value for name, value in row.items() if value not in ("", None)}
+        yield lines.number, kept
+
+
+def _told_apart(names: Sequence[str]) -> list[str]:
+    """The columns' names, those that come again with a number."""
+    met: Counter[str] = Counter()
+    found = []
+    for name in names:
+        met[name] += 1
+        found.append(name if met[name] == 1 else f"{name} ({met[name]})")
+    return found
 
 
 class _Lines:
     """The lines of a file as text, counted; those over a bound are skipped and their numbers kept."""
 
     def __init__(self, meter: Meter, most: int) -> None:
-        self._meter, self.most = meter, most
-        self.number, self.too_long = 0, list[int]()
+        self.number, self.too_long, self.most = 0, list[int](), most
         raw = meter.line()
-        self.first = raw.removeprefix(BOM)[:HEADER_BYTES].decode("utf-8", "replace")
+        header = raw.removeprefix(BOM)[:HEADER_BYTES]
+        self._meter: Meter | Returns = meter
         self._waiting: bytes | None = raw.removeprefix(BOM)
+        if _LONE_RETURN.search(header):
+            self._meter, self._waiting = Returns(meter, self._waiting), None
+            header = _LONE_RETURN.split(header)[0]
+        self.first = header.decode("utf-8", "replace")
 
     def __iter__(self) -> _Lines:
         return self

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from diagnose.traces.frames import is_frame, rows_of
+from diagnose.traces.from_phoenix_query import is_query_row
 from diagnose.traces.from_promptfoo import rows_of_table
 
 Format = Literal[
@@ -19,6 +20,7 @@ Format = Literal[
     "jaeger",
     "phoenix",
     "phoenix-row",
+    "phoenix-query",
     "phoenix-header",
     "phoenix-annotation",
     "mlflow",
@@ -115,7 +117,9 @@ def _span(document: Mapping[str, Any]) -> Format | None:
         )
         return "mlflow-span" if is_mlflow else "console"
     if "context.trace_id" in document or "context.span_id" in document:
-        return "phoenix-row" if not isinstance(document.get("context.span_id"), Mapping) else "frame"
+        if isinstance(document.get("context.span_id"), Mapping):
+            return "frame"
+        return "phoenix-query" if is_query_row(document) else "phoenix-row"
     has_ids = ("traceId" in document and "spanId" in document) or (
         "trace_id" in document and "span_id" in document and "span_kind" not in document
     )

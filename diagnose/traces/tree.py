@@ -10,6 +10,7 @@ import msgspec
 
 from diagnose.traces.account import Account
 from diagnose.traces.from_logs import OF_LOG, together
+from diagnose.traces.from_phoenix_query import OF_JOINT, OF_ROW, retriever_of
 from diagnose.traces.span import Span
 
 SKEW_NS = 1_000_000_000
@@ -54,7 +55,7 @@ def forest_of(spans: Iterable[Span], account: Account) -> Forest:
             whole.append(span)
             continue
         key = span.span_id or f"unnamed {n}"
-        if span.label == OF_LOG:
+        if span.label in (OF_LOG, OF_ROW):
             logged.setdefault(key, []).append(span)
             continue
         if (twin := by_id.get(key)) is not None:
@@ -63,10 +64,25 @@ def forest_of(spans: Iterable[Span], account: Account) -> Forest:
         else:
             by_id[key] = Node(span)
     for key, records in logged.items():
-        part = together(records)
+        part = together(records) if records[0].label == OF_LOG else retriever_of(records)
         by_id[key] = Node(merged(by_id[key].span, part) if key in by_id else part)
+    _count_joint(by_id, account)
     roots = _linked(by_id, account)
     return Forest(tuple(roots), tuple(_numbered(roots)), tuple(whole))
+
+
+def _count_joint(by_id: dict[str, Node], account: Account) -> None:
+    """Keeps documents that a log has in one text only where it has them in no other way."""
+    joint = [key for key, node in by_id.items() if node.span.label == OF_JOINT]
+    if not joint:
+        return
+    apart = any(node.span.cited and node.span.label != OF_JOINT for node in by_id.values())
+    for key in joint:
+        if apart:
+            del by_id[key]
+        else:
+            what = "retrieved documents logged as one text (get_qa_with_reference): taken for one passage"
+            account.note(what, by_id[key].span.trace_id)
 
 
 def merged(one: Span, other: Span) -> Span:
