@@ -16,7 +16,7 @@ MAX_LINE_BYTES = 16 * MB
 """The longest line read; three hundred passages of 50 kB fit. JSON of nothing but empty objects takes some
 25 times its size as Python objects, so a hostile line costs up to 400 MB, once."""
 MAX_GZIP_RATIO = 300
-"""Gzip packs repetitive logs some 100 : 1; a bomb comes close to its limit of 1032 : 1."""
+"""Of gzip and the others. Gzip packs repetitive logs some 100 : 1; a bomb comes close to its limit of 1032 : 1."""
 GZIP_FREE_BYTES = 64 * MB
 """Unpacked bytes below which the ratio is not looked at."""
 UNITS = {"": 1, "k": 1024, "m": MB, "g": 1024 * MB, "t": MB * MB}

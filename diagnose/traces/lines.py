@@ -1,4 +1,4 @@
-"""Bounded lines of a file, a gzip file or standard input."""
+"""Bounded lines of a file, a packed file or standard input."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import io
 import math
 import re
 import sys
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,14 +15,14 @@ from typing import BinaryIO, NamedTuple
 from diagnose.core.artifact import Frozen
 from diagnose.errors import BadInput, quoted, visible
 from diagnose.traces.limits import DEFAULT_LIMITS, Limits
-from diagnose.traces.unpacking import Counted, Unpacking
+from diagnose.traces.recognised import kind_of_binary, kind_of_markup
+from diagnose.traces.unpacking import BrokenPackingError, Counted, Unpacking, unpacking
 
 STDIN = "-"
 PEEK_BYTES = 4096
 SKIP_BYTES = 1024 * 1024
 MAX_SOURCE_CHARACTERS = 300
 
-_GZIP_MAGIC = b"\x1f\x8b"
 _ONE_SLASH = re.compile(r"^(https?):/+")
 _UTF8_BOM = b"\xef\xbb\xbf"
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
@@ -65,9 +64,9 @@ def said_of(error: BadInput, source: str, expected: str) -> Problem:
     return Problem(source, None, "", expected, said)
 
 
-def broken_gzip(source: str, error: Exception) -> Problem:
-    """A gzip stream that breaks off, or is none any more."""
-    return Problem(source, None, "", "a whole gzip file", f"a broken one ({error})")
+def broken_packing(source: str, error: BrokenPackingError) -> Problem:
+    """A packed stream that breaks off, or is none any more."""
+    return Problem(source, None, "", f"a whole {error.packing} file", f"a broken one ({error})")
 
 
 class Line(NamedTuple):
@@ -149,7 +148,7 @@ class Meter:
             packed = self._stream.packed.count
             if self._unpacked > max(self._limits.gzip_free_bytes, packed * self._limits.gzip_ratio):
                 raise BadInput(
-                    f"{self._source}: expected a gzip file that unpacks to at most "
+                    f"{self._source}: expected a packed file that unpacks to at most "
                     f"{self._limits.gzip_ratio} times its size, found {self._unpacked} bytes in {packed}; "
                     f"unpack it yourself, or say --limit ratio=N, if you trust it"
                 )
@@ -163,7 +162,7 @@ class Meter:
 
 @dataclass(frozen=True)
 class Opened:
-    """A stream of unpacked bytes, and the packed ones behind it where it is gzip."""
+    """A stream of unpacked bytes, and the packed ones behind it where it is packed."""
 
     file: BinaryIO
     packed: Counted | None = None
@@ -192,10 +191,8 @@ def _peek(file: BinaryIO) -> bytes:
 
 
 def _unpacked(file: BinaryIO) -> Opened:
-    if not _peek(file).startswith(_GZIP_MAGIC):
-        return Opened(file)
-    counted = Counted(file)
-    return Opened(Unpacking(counted), counted)  # type: ignore[arg-type]  # what of a BinaryIO is called here
+    found = unpacking(file, _peek(file))
+    return Opened(*found) if found else Opened(file)
 
 
 @contextmanager
@@ -205,8 +202,8 @@ def translated(source: str) -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise BadInput(f"{source}: no such file") from None
-    except (EOFError, zlib.error) as error:
-        raise BadInput(str(broken_gzip(source, error))) from error
+    except BrokenPackingError as error:
+        raise BadInput(str(broken_packing(source, error))) from error
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise BadInput(f"{source}: cannot be read: {visible(reason)}") from error
@@ -216,8 +213,8 @@ def _refuse_binary(start: bytes, source: str) -> None:
     if start.startswith(_UTF16_BOMS):
         convert = "iconv -f UTF-16 -t UTF-8"
         raise BadInput(f"{source}: expected UTF-8 text, found UTF-16; convert it with  {convert}")
-    if b"\0" in start:
-        raise BadInput(f"{source}: expected one JSON object a line, found a binary file")
+    if (what := kind_of_binary(start) or kind_of_markup(start, source)) is not None:
+        raise BadInput(f"{source}: expected JSON, JSON lines or a table, found {what}")
 
 
 def _refuse_document(data: bytes, source: str, number: int) -> None:

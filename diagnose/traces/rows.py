@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import os
 import re
-import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,9 +16,10 @@ from diagnose.errors import BadInput, visible
 from diagnose.traces.account import Account
 from diagnose.traces.from_promptfoo import is_prompt_column
 from diagnose.traces.limits import DEFAULT_LIMITS, Limits, OverLimit
-from diagnose.traces.lines import Meter, Problem, broken_gzip, opened, said_of, source_name, translated
+from diagnose.traces.lines import Meter, Problem, broken_packing, opened, said_of, source_name, translated
 from diagnose.traces.literals import literal
 from diagnose.traces.returns import Returns
+from diagnose.traces.unpacking import PACKED_SUFFIXES, BrokenPackingError
 
 CSV_SUFFIXES = {".csv": ",", ".tsv": "\t"}
 PARQUET_SUFFIXES = (".parquet", ".pq")
@@ -52,8 +52,9 @@ def is_dataset(path: Path) -> bool:
 
 
 def table_suffix(path: Path) -> str:
-    """The suffix, that of the packed file for gzip."""
-    return Path(path.stem).suffix.lower() if path.suffix.lower() == ".gz" else path.suffix.lower()
+    """The suffix, that of the packed file for packed ones."""
+    packed = path.suffix.lower() in PACKED_SUFFIXES
+    return Path(path.stem).suffix.lower() if packed else path.suffix.lower()
 
 
 def read_rows(
@@ -83,13 +84,13 @@ def _csv_rows(path: Path, limits: Limits, account: Account) -> Iterator[Row | Pr
             yield from _rows_of(reader, lines, source, account)
         except OverLimit:
             raise
-        except (BadInput, EOFError, zlib.error) as error:
+        except (BadInput, BrokenPackingError) as error:
             if lines.number <= 1:
                 raise
             what = (
                 said_of(error, source, "the rest of the file")
                 if isinstance(error, BadInput)
-                else broken_gzip(source, error)
+                else broken_packing(source, error)
             )
             yield msgspec.structs.replace(what, found=f"{what.found}; what came before is kept")
 

@@ -308,7 +308,7 @@ def test_a_broken_gzip_file_is_refused(tmp_path: Path, cut: int) -> None:
     [
         (b"", "found an empty file"),
         (b"\n \r\n\n", "found an empty file"),
-        (b"SQLite format 3\0\x10", "found a binary file"),
+        (b"SQLite format 3\0\x10", "found a SQLite database"),
         ("﻿{}".encode("utf-16-le"), "found UTF-16; convert it with  iconv"),
         (b'[\n {"trace_id": "t"}\n]\n', r"1: .*found a JSON list .*jq -c '.\[\]'"),
         (b'[{"trace_id": "t"}]', r"found a JSON list"),
