@@ -45,6 +45,7 @@ ALIASES: Columns = {
         "_id",
         "example_id",
         "task_id",
+        "record_id",
     ),
     "query": (
         *("user_input", "question", "query", "input", "user_query", "user_question", "query_text", "prompt"),
@@ -53,16 +54,19 @@ ALIASES: Columns = {
     "history": ("history", "chat_history", "conversation"),
     "answer": (
         *("response", "actual_output", "actualOutput", "generated_answer", "prediction", "predicted_answer"),
-        *("model_answer", "llm_answer", "system_answer", "output", "completion", "answer", "outputs"),
+        *("model_answer", "llm_answer", "system_answer", "output", "completion", "answer", "inputs.response"),
+        *("inputs.answer", "outputs"),
     ),
     "passages": (
         *("retrieved_contexts", "retrieved_context", "retrieval_context", "retrievalContext", "contexts"),
         *("retrieved_documents", "retrieved_docs", "retrieved_passages", "source_documents", "documents"),
         *("passages", "ctxs", "search_results", "sources", "chunks", "results", "outputs.contexts"),
         *("outputs.retrieved_contexts", "outputs.documents", "outputs.source_documents", "outputs.context"),
+        *("output.contexts", "output.retrieved_contexts", "output.documents", "output.source_documents"),
+        "output.context",
     ),
     "passage_ids": ("retrieved_context_ids", "retrieved_ids", "retrieved_doc_ids", "context_ids", "doc_ids"),
-    "context": ("packed_context", "prompt_context", "context_text", "context"),
+    "context": ("packed_context", "prompt_context", "context_text", "context", "inputs.context"),
     "gold.answers": (
         *("reference", "ground_truth", "ground_truths", "gt_answer", "expected_output", "expectedOutput"),
         *(
@@ -73,7 +77,17 @@ ALIASES: Columns = {
             "gold_answer",
             "gold_answers",
         ),
-        *("answers", "correct_answer", "ideal", "target", "reference_outputs", "expectations"),
+        *(
+            "inputs.ground_truth",
+            "inputs.reference",
+            "answers",
+            "reference_output",
+            "correct_answer",
+            "ideal",
+            "target",
+            "reference_outputs",
+            "expectations",
+        ),
     ),
     "gold.passages": (
         "reference_contexts",
@@ -101,9 +115,23 @@ ALIASES: Columns = {
     ),
     "feedback": ("feedback", "user_feedback", "thumbs"),
     "model": ("model", "model_name", "provider.id"),
-    "prompt_tokens": ("prompt_tokens", "input_tokens", "tokenUsage.prompt", "response.tokenUsage.prompt"),
+    "prompt_tokens": (
+        *(
+            "prompt_tokens",
+            "input_tokens",
+            "prompt_token_count",
+            "tokenUsage.prompt",
+            "response.tokenUsage.prompt",
+        ),
+    ),
     "completion_tokens": (
-        *("completion_tokens", "output_tokens", "tokenUsage.completion", "response.tokenUsage.completion"),
+        *(
+            "completion_tokens",
+            "output_tokens",
+            "completion_token_count",
+            "tokenUsage.completion",
+            "response.tokenUsage.completion",
+        ),
     ),
     "elapsed_s": ("elapsed_s", "latency_s", "duration_s"),
     "elapsed_ms": ("elapsed_ms", "latency_ms", "latencyMs"),
@@ -193,13 +221,26 @@ def parse_mapping(texts: list[str]) -> dict[str, str]:
     return mapping
 
 
-GROUPED = ("inputs", "outputs", "reference_outputs", "expectations", "reference", "feedback")
+GROUPED = (
+    "inputs",
+    "outputs",
+    "input",
+    "output",
+    "reference_outputs",
+    "expectations",
+    "reference",
+    "feedback",
+)
+OF_EXAMPLE = ("input", "output", "metadata")
+"""Objects that Phoenix' table of a data set spreads: `input_question`, beside `example_id`."""
 """Objects that experiment tables (LangSmith, MLflow) spread over columns: `inputs.question`, `inputs/question`."""
 
 
 def grouped(row: Mapping[str, Any]) -> Mapping[str, Any]:
     """A row with the columns of each spread object as that object; any other row as it is."""
     found: dict[str, dict[str, Any]] = {}
+    if "example_id" in row and any(str(name).startswith("input_") for name in row):
+        return _example(row)
     for name, value in row.items():
         for group in GROUPED:
             if name.startswith((f"{group}.", f"{group}/")) and value not in (None, ""):
@@ -208,6 +249,17 @@ def grouped(row: Mapping[str, Any]) -> Mapping[str, Any]:
         return row
     spread = tuple(f"{group}{mark}" for group in found for mark in "./")
     return {**{name: value for name, value in row.items() if not name.startswith(spread)}, **found}
+
+
+def _example(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in row.items():
+        group, _, field = str(name).partition("_")
+        if group in OF_EXAMPLE and field:
+            found.setdefault(group, {})[field] = value
+        else:
+            found[name] = value
+    return found
 
 
 def looked_up(row: Mapping[str, Any], column: str) -> Any:

@@ -32,7 +32,7 @@ NESTED = frozenset(
 TAKEN_APART = frozenset(
     {
         *("spans", "data", "traces", "runs", "observations", "results", "post", "patch"),
-        *("testCases", "samples", "test_results", "logRecords", "log_records"),
+        *("testCases", "samples", "test_results", "logRecords", "log_records", "rows", "examples"),
     }
 )
 """Lists whose entries stand for themselves."""

@@ -18,14 +18,14 @@ NS_PER_US = 1000
 def spans_of_jaeger(span: Mapping[str, Any], account: Account) -> Iterator[Span]:
     """One span of a trace that Jaeger lists."""
     attributes = _pairs(span.get("tags"))
-    start = _microseconds(span.get("startTime"))
+    start = microseconds(span.get("startTime"))
     head = Head(
         trace_id=hex_id(span.get("traceID")),
         span_id=hex_id(span.get("spanID")),
         parent_id=_parent(span),
         name=str(span.get("operationName") or ""),
         start_ns=start * NS_PER_US,
-        end_ns=(start + _microseconds(span.get("duration"))) * NS_PER_US if start else 0,
+        end_ns=(start + microseconds(span.get("duration"))) * NS_PER_US if start else 0,
         error=str(attributes.get("otel.status_description") or "error") if attributes.get("error") else None,
         source=SOURCE,
     )
@@ -52,5 +52,6 @@ def _pairs(tags: Any) -> dict[str, Any]:
     }
 
 
-def _microseconds(value: Any) -> int:
+def microseconds(value: Any) -> int:
+    """A time or a duration that can be one, else 0."""
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**53 else 0

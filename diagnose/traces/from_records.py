@@ -31,8 +31,36 @@ KNOWN: Mapping[str, frozenset[str]] = {
         {"success", "testCase", "testIdx", "promptIdx", "promptId", "gradingResult", "id", "cost"}
     ),
     "deepeval": frozenset({"metricsData", "metrics_data"}),
+    "records": frozenset({"annotations"}),
 }
 """Columns that are read by no name of a target, or are a tool's own numbering."""
+OF_LOGS = frozenset(
+    {
+        *(
+            "latency",
+            "latency_ms",
+            "latency_s",
+            "latencyMs",
+            "duration",
+            "duration_ms",
+            "elapsed_ms",
+            "elapsed_s",
+        ),
+        *(
+            "start_time",
+            "end_time",
+            "startTime",
+            "endTime",
+            "trace_id",
+            "traceId",
+            "span_id",
+            "record_id",
+            "app_id",
+        ),
+        *("total_tokens", "prompt_tokens", "completion_tokens", "total_cost", "session_id", "sessionId"),
+    }
+)
+"""Columns that a data set of questions and reference answers has not: who has them logged what a model said."""
 METRIC_KIND = re.compile(r"\W*\[?\(?geval\)?\]?\W*$", re.IGNORECASE)
 
 
@@ -74,7 +102,9 @@ def _last_said(asked: Any) -> str | None:
 
 def _is_log(row: Row, format: str) -> bool:
     """Whether `answer` is what a model said: in a table that has a reference, or retrieved passages, beside it."""
-    return format not in ("records", "dataset") or row.has("gold.answers") or row.has("passages")
+    if format not in ("records", "dataset") or row.has("gold.answers") or row.has("passages"):
+        return True
+    return not OF_LOGS.isdisjoint(row.row)
 
 
 def _trace_id(row: Row, document: Document, format: str, account: Account) -> str:
@@ -151,10 +181,10 @@ def _outcome(row: Row, format: str, account: Account) -> Outcome | None:
     if format == "promptfoo" and score is None:
         score = _unit(row.row.get("success"))
     feedback = as_number(row.get("feedback"))
-    metrics = row.row.get("metricsData", row.row.get("metrics_data"))
+    metrics = row.row.get("metricsData", row.row.get("metrics_data", row.row.get("annotations")))
     if isinstance(metrics, list):
         named = [
-            Judgement(METRIC_KIND.sub("", str(m.get("name", ""))), m.get("score"))
+            Judgement(METRIC_KIND.sub("", str(m.get("name", ""))), m.get("score"), m.get("label"))
             for m in metrics
             if isinstance(m, Mapping)
         ]

@@ -15,6 +15,7 @@ from diagnose.errors import BadInput, visible
 from diagnose.traces.account import Account
 from diagnose.traces.columns import ALIASES, columns_for, grouped
 from diagnose.traces.documents import Document, read_documents
+from diagnose.traces.from_beir import beir_rows, is_beir
 from diagnose.traces.from_promptfoo import rows_of_cells
 from diagnose.traces.gold_columns import gold_of
 from diagnose.traces.limits import DEFAULT_LIMITS, Limits
@@ -75,6 +76,10 @@ def read_labels(
 
 def _documents(path: Path, account: Account, limits: Limits) -> Iterator[Document]:
     source = source_name(path)
+    if path.is_dir() and is_beir(path):
+        rows_of_beir = beir_rows(path, account, limits)
+        yield from (row for row in rows_of_beir if not isinstance(row, Problem))
+        return
     if is_table(path):
         rows = read_rows(path, limits)
         yield from (Document(source, row[0], row[1]) for row in rows if not isinstance(row, Problem))

@@ -26,8 +26,10 @@ from diagnose.traces.from_mlflow import span_of_mlflow, spans_of_mlflow
 from diagnose.traces.from_otlp import spans_of_line, spans_of_otlp, spans_of_span
 from diagnose.traces.from_phoenix import judgement_of, spans_of_console, spans_of_frame_row, spans_of_phoenix
 from diagnose.traces.from_phoenix_query import spans_of_query_row
+from diagnose.traces.from_plain_spans import spans_of_plain
 from diagnose.traces.from_promptfoo import rows_of_cells
 from diagnose.traces.from_records import trace_of_record
+from diagnose.traces.from_zipkin import spans_of_zipkin
 from diagnose.traces.groups import SpanGroups
 from diagnose.traces.judged import Judgement
 from diagnose.traces.labels import Labels
@@ -67,7 +69,10 @@ def of_document(
         )
         return
     format, account = _format(document.value, reading), reading.account
-    if format in ("envelope", "frame") and depth < MAX_HELD:
+    if isinstance(document.value, list) and depth < MAX_HELD:
+        for item in document.value:
+            yield from of_document(Document(document.source, document.line, item), reading, groups, depth + 1)
+    elif format in ("envelope", "frame") and depth < MAX_HELD:
         for item in held(document.value, format):
             inner = Document(document.source, document.line, item)
             yield from of_document(inner, reading, groups, depth + 1)
@@ -131,6 +136,8 @@ SPANS_OF: dict[Format, Reader] = {
     "otlp-resource": lambda value, account: spans_of_otlp({"resourceSpans": [value]}, account),
     "otlp-logs": spans_of_logs,
     "jaeger": spans_of_jaeger,
+    "zipkin": spans_of_zipkin,
+    "spans": spans_of_plain,
     "console": spans_of_console,
     "phoenix": spans_of_phoenix,
     "phoenix-row": spans_of_frame_row,

@@ -14,6 +14,7 @@ from diagnose.core.trace import Trace
 from diagnose.errors import BadInput, UsageError, quoted
 from diagnose.traces.account import Account
 from diagnose.traces.documents import Document, read_documents
+from diagnose.traces.from_beir import beir_rows, is_beir
 from diagnose.traces.from_jsonl import read_traces
 from diagnose.traces.groups import SpanGroups
 from diagnose.traces.infer import spans_to_traces
@@ -142,7 +143,7 @@ def _expanded(name: Source) -> Iterator[Source]:
         yield text
         return
     path = Path(name)
-    if path.is_dir() and not is_dataset(path):
+    if path.is_dir() and not is_dataset(path) and not is_beir(path):
         files = sorted(file for file in path.rglob("*") if _is_log_file(file, path))
         if not files:
             raise BadInput(f"{source_name(name)}: expected a folder of logs, found no such file in it")
@@ -171,6 +172,8 @@ def _read(source: Source, reading: Reading, groups: SpanGroups) -> Iterator[Trac
         from diagnose.traces.from_server import documents_of_server
 
         documents: Iterable[Document | Problem] = documents_of_server(source, reading.format, reading.project)
+    elif source != STDIN and Path(source).is_dir() and is_beir(Path(source)):
+        documents = beir_rows(Path(source), reading.account, reading.limits)
     elif source != STDIN and is_table(Path(source)):
         documents = _rows(Path(source), reading)
     elif reading.format in ("auto", "diagnose") and not reading.mapping and is_native(source, reading.limits):

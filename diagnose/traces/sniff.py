@@ -7,7 +7,9 @@ from typing import Any, Literal
 
 from diagnose.traces.frames import is_frame, rows_of
 from diagnose.traces.from_phoenix_query import is_query_row
+from diagnose.traces.from_plain_spans import is_plain_span
 from diagnose.traces.from_promptfoo import rows_of_table
+from diagnose.traces.from_zipkin import is_zipkin
 
 Format = Literal[
     "diagnose",
@@ -18,6 +20,8 @@ Format = Literal[
     "otlp-metrics",
     "console",
     "jaeger",
+    "zipkin",
+    "spans",
     "phoenix",
     "phoenix-row",
     "phoenix-query",
@@ -48,9 +52,9 @@ TOOLS = (
 
 ENVELOPES = (
     *("data", "traces", "spans", "runs", "results", "observations", "testCases", "samples", "post", "patch"),
-    *("child_runs", "batches", "test_results"),
+    *("child_runs", "batches", "test_results", "rows", "examples", "paragraphs", "records", "items"),
 )
-WRAPPERS = ("trace", "results", "testRunData", "test_run_data")
+WRAPPERS = ("trace", "results", "result", "data", "testRunData", "test_run_data")
 """Keys that a whole document may stand under."""
 OBSERVATION_TYPES = frozenset(
     {
@@ -63,6 +67,7 @@ LOG_KEYS = frozenset({"resourceLogs", "resource_logs"})
 METRIC_KEYS = frozenset({"resourceMetrics", "resource_metrics"})
 SCOPE_KEYS = frozenset({"scopeSpans", "scope_spans"})
 QUESTION = frozenset({"question", "query", "user_input", "input", "user_query", "prompt", "query_text"})
+COUNTS = frozenset({"input_tokens", "input_cost", "input_mime_type"})
 OF_LANGFUSE = frozenset(
     {
         *("observations", "projectId", "project_id", "bookmarked", "observationCount", "traceTags"),
@@ -93,6 +98,8 @@ def format_of(document: Any) -> Format | None:
     for test in (_native, _span, _whole_trace, _evaluation, _holder):
         if (found := test(document)) is not None:
             return found
+    if is_plain_span(document):
+        return "spans"
     return "records" if _is_record(document) else None
 
 
@@ -129,7 +136,7 @@ def _span(document: Mapping[str, Any]) -> Format | None:
         return "otlp-logs"
     if "traceID" in document and "spanID" in document:
         return "jaeger"
-    return _span_of_platform(document)
+    return "zipkin" if is_zipkin(document) else _span_of_platform(document)
 
 
 def _span_of_platform(document: Mapping[str, Any]) -> Format | None:
@@ -137,7 +144,12 @@ def _span_of_platform(document: Mapping[str, Any]) -> Format | None:
     if isinstance(kind := document.get("type"), str) and kind.lower() in OBSERVATION_TYPES:
         if "traceId" in document or "parentObservationId" in document:
             return "langfuse-observation"
-        if "trace_id" in document and ("start_time" in document or "parent_observation_id" in document):
+        of_other = "parent_span_id" in document
+        if (
+            "trace_id" in document
+            and not of_other
+            and not {"start_time", "parent_observation_id"}.isdisjoint(document)
+        ):
             return "langfuse-observation"
     if "run_type" in document or ("dotted_order" in document and "id" in document):
         return "langsmith"
@@ -197,6 +209,10 @@ def _holder(document: Mapping[str, Any]) -> Format | None:
         return "envelope"
     if any(_is_whole(document.get(key)) for key in WRAPPERS) or _is_table(document.get("table")):
         return "envelope"
+    if isinstance(document.get("qas"), list):
+        return "envelope"
+    if isinstance(document.get("queries"), Mapping) and isinstance(document.get("relevant_docs"), Mapping):
+        return "envelope"
     return None
 
 
@@ -225,8 +241,24 @@ def _is_record(document: Mapping[str, Any]) -> bool:
         return True
     if isinstance(document.get("messages"), list):
         return True
+    if any(key.startswith("input_") and key not in COUNTS for key in keys) and "example_id" in keys:
+        return True
     is_example = "inputs" in keys and not keys.isdisjoint({"outputs", "reference_outputs", "expectations"})
     return is_example or any(key.startswith(("inputs.", "inputs/", "input.")) for key in keys)
+
+
+def _judged(document: Mapping[str, Any]) -> list[Any]:
+    """The questions of LlamaIndex' pairs of questions and passages (`EmbeddingQAFinetuneDataset`)."""
+    corpus, relevant = document.get("corpus"), document["relevant_docs"]
+    texts = corpus if isinstance(corpus, Mapping) else {}
+    rows = []
+    for name, question in document["queries"].items():
+        ids = relevant.get(name)
+        ids = ids if isinstance(ids, list) else []
+        found = [texts[i] for i in ids if isinstance(i, str) and isinstance(texts.get(i), str)]
+        row = {"query_id": name, "question": question, "gold_doc_ids": ids}
+        rows.append({**row, "gold_passages": found} if len(found) == len(ids) else row)
+    return rows
 
 
 def held(document: Mapping[str, Any], format: Format) -> list[Any]:
@@ -235,6 +267,11 @@ def held(document: Mapping[str, Any], format: Format) -> list[Any]:
         for key in WRAPPERS:
             if _is_whole(document.get(key)):
                 return [document[key]]
+        if isinstance(document.get("relevant_docs"), Mapping):
+            return _judged(document)
+        if isinstance(asked := document.get("qas"), list):  # SQuAD as it is published
+            context = {"gold_passages": [document.get("context")]}
+            return [{**context, **item} for item in asked if isinstance(item, Mapping)]
         lists = [items for key in ENVELOPES if isinstance(items := document.get(key), list)]
         if not lists and _is_table(document.get("table")):
             return rows_of_table(document["table"])
