@@ -7,7 +7,8 @@ from pathlib import Path
 
 from diagnose.traces.account import Account
 from diagnose.traces.documents import Document, read_documents
-from diagnose.traces.lines import Limits, Problem
+from diagnose.traces.limits import Limits
+from diagnose.traces.lines import Problem
 from diagnose.traces.rows import read_rows
 
 QUERIES, CORPUS = "queries.jsonl", "corpus.jsonl"

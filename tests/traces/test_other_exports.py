@@ -16,7 +16,7 @@ import pytest
 from diagnose.core.trace import GoldPassage
 from diagnose.errors import BadInput
 from diagnose.traces.labels import read_labels
-from diagnose.traces.lines import Limits
+from diagnose.traces.limits import Limits
 from tests.traces import sample_logs as samples
 from tests.traces.made_exports import lines
 from tests.traces.reading import answer, ids, one, read, roles, texts, written

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from diagnose.traces.lines import Limits
+from diagnose.traces.limits import Limits
 from tests.traces.reading import answer, one, read, written
 
 ROWS = [
