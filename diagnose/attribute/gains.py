@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from diagnose.attribute import remedy
-from diagnose.attribute.shapley import Floats, stack, sufficiency
+from diagnose.attribute.divided import Divided
+from diagnose.attribute.shapley import Floats, Stack, stack, sufficiency
 from diagnose.core.blame import FINDINGS, Blame
 from diagnose.core.game import Game
 from diagnose.core.report import FixStep, PairGain, PassingCheck
@@ -48,7 +50,7 @@ class Log:
     swayed: Swayed | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Played:
     """The games that gains are taken from.
 
@@ -62,9 +64,18 @@ class Played:
     checked: PassingCheck | None
     passing_weight: float
 
+    @cached_property
+    def stacks(self) -> list[Stack]:
+        """The failing games, those with the same roles together."""
+        return stack(self.failing)
+
+    def alone(self, roles: tuple[Role, ...]) -> Floats:
+        """[failing, roles]: what repairing each stage alone wins back."""
+        return _alone(self.stacks, len(self.failing), roles)
+
     def total_worth(self, roles: tuple[Role, ...]) -> Floats:
         """[2ⁿ]: the worth, in traces, of each coalition over the log, up to a constant."""
-        total = remedy.total_worth(self.failing, roles)
+        total = remedy.total_of(self.stacks, roles)
         total += remedy.total_worth(self.passing, roles) * self.passing_weight
         if self.checked:
             masks = np.arange(len(total))
@@ -84,12 +95,16 @@ class Played:
 
 def played(games: Sequence[Game], blames: Sequence[Blame], log: Log) -> Played:
     """Sorts games into those of failing traces and, where a trace has no blame, of passing ones."""
-    position = {blame.trace_id: i for i, blame in enumerate(blames)}
+    if isinstance(blames, Divided):
+        position, verdicts = {name: i for i, name in enumerate(blames.ids)}, blames.verdicts
+    else:
+        position = {blame.trace_id: i for i, blame in enumerate(blames)}
+        verdicts = [blame.verdict for blame in blames]
     passing = tuple(game for game in games if game.trace_id not in position)
     failing = tuple(
         game
         for game in games
-        if (i := position.get(game.trace_id)) is not None and blames[i].verdict not in FINDINGS
+        if (i := position.get(game.trace_id)) is not None and verdicts[i] not in FINDINGS
     )
     checked = log.passing if log.passing and log.passing.n and not passing else None
     n_replayed = checked.n if checked else len(passing)
@@ -99,8 +114,12 @@ def played(games: Sequence[Game], blames: Sequence[Blame], log: Log) -> Played:
 
 def alone_rows(games: Sequence[Game], roles: tuple[Role, ...]) -> Floats:
     """[games, roles]: what repairing each stage alone wins back, zero for a stage the game has not."""
-    rows = np.zeros((len(games), len(roles)))
-    for group in stack(games):
+    return _alone(stack(games), len(games), roles)
+
+
+def _alone(stacks: Sequence[Stack], n: int, roles: tuple[Role, ...]) -> Floats:
+    rows = np.zeros((n, len(roles)))
+    for group in stacks:
         columns = [roles.index(role) for role in group.roles]
         rows[group.index[:, None], columns] = sufficiency(group.worth)
     return rows

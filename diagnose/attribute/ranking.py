@@ -12,7 +12,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from diagnose.attribute.gains import Log, Played, alone_rows
+from diagnose.attribute.divided import UNDECIDED, Columns, Divided
+from diagnose.attribute.gains import Log, Played
 from diagnose.attribute.remedy import SAME_WORTH
 from diagnose.attribute.shapley import Floats, clean
 from diagnose.core.blame import Blame
@@ -45,6 +46,21 @@ def share_rows(blames: Sequence[Blame], roles: tuple[Role, ...]) -> Floats:
     return rows
 
 
+def columns_of(blames: Sequence[Blame], roles: tuple[Role, ...]) -> Columns:
+    """What a ranking needs of blames."""
+    if isinstance(blames, Divided):
+        convicted = blames.codes != UNDECIDED
+        return Columns(blames.ids, blames.verdicts, None, convicted, convicted, blames.share_rows(roles))
+    return Columns(
+        ids=[blame.trace_id for blame in blames],
+        verdicts=[blame.verdict for blame in blames],
+        modes=[blame.mode for blame in blames],
+        convicted=np.array([is_conviction(blame) for blame in blames], dtype=bool),
+        guilty=np.array([carries_blame(blame) for blame in blames], dtype=bool),
+        shares=share_rows(blames, roles),
+    )
+
+
 def rank(
     blames: Sequence[Blame], roles: tuple[Role, ...], played: Played, log: Log, seed: int, resamples: int
 ) -> tuple[Ranked, ...]:
@@ -52,12 +68,12 @@ def rank(
 
     An interval is missing where fewer than two clusters hold a conviction, or every resample is the same.
     """
-    convictions = [blame for blame in blames if is_conviction(blame)]
-    if not convictions:
+    columns = columns_of(blames, roles)
+    if not columns.convicted.any():
         return ()
-    shares = share_rows(blames, roles)
-    clusters = cluster_codes([blame.trace_id for blame in blames], log)
-    guilty = np.flatnonzero([carries_blame(blame) for blame in blames])
+    shares = columns.shares
+    clusters = cluster_codes(columns.ids, log)
+    guilty = np.flatnonzero(columns.guilty)
     spread = len(guilty) if clusters is None else len(np.unique(clusters[guilty]))
     values = _values(shares, roles, played, log)
     drawn = cluster_sums(values + _swayed(values.shape, blames, roles, log), clusters, resamples, seed)
@@ -70,7 +86,7 @@ def rank(
         gains = gains + weight * cluster_sums(harm, None, resamples, seed + 1)
     some = drawn[:, :k].sum(axis=1) > SAME_WORTH  # a resample without a conviction has no shares
     losses = drawn[some, :k]
-    return _ranked(convictions, roles, shares.sum(axis=0), losses, _gains(gain, gains, spread), spread)
+    return _ranked(columns, roles, losses, _gains(gain, gains, spread), spread)
 
 
 def cluster_codes(failing: Sequence[str], log: Log) -> NDArray[np.intp] | None:
@@ -98,7 +114,7 @@ def _values(shares: Floats, roles: tuple[Role, ...], played: Played, log: Log) -
     k = len(roles)
     values = np.zeros((log.n_traces, 2 * k + 1))
     values[: len(shares), :k] = shares
-    values[list(played.rows), k:-1] = alone_rows(played.failing, roles)
+    values[list(played.rows), k:-1] = played.alone(roles)
     values[:, -1] = 1.0
     return values
 
@@ -121,21 +137,18 @@ def _swayed(shape: tuple[int, ...], blames: Sequence[Blame], roles: tuple[Role, 
 
 
 def _ranked(
-    convictions: Sequence[Blame],
-    roles: tuple[Role, ...],
-    loss: Floats,
-    losses: Floats,
-    gains: list[Gain],
-    spread: int,
+    columns: Columns, roles: tuple[Role, ...], losses: Floats, gains: list[Gain], spread: int
 ) -> tuple[Ranked, ...]:
-    """Puts the ranking together from the loss [k] of each stage and its resamples [m, k]."""
+    """Puts the ranking together from the shares of every failure and resamples [m, k] of their sums."""
+    loss = columns.shares.sum(axis=0)
+    convicted = [v if c else None for v, c in zip(columns.verdicts, columns.convicted.tolist(), strict=True)]
+    verdicts = Counter(convicted)
     share = clean(loss / loss.sum())
     drawn = clean(losses / losses.sum(axis=1, keepdims=True))
     first = clean(first_probabilities(drawn if len(drawn) else share[None, :]))
     found = []
     for i, role in enumerate(roles):
         low, high = ends(drawn[:, i], spread)
-        own = [blame for blame in convictions if blame.verdict == role]
         found.append(
             Ranked(
                 role=role,
@@ -145,8 +158,8 @@ def _ranked(
                 p_first=float(first[i]),
                 loss=round(float(loss[i]), 9) + 0.0,
                 fix_alone=gains[i],
-                verdicts=len(own),
-                modes=tally(blame.mode for blame in own),
+                verdicts=verdicts[role],
+                modes=tally(m for m, v in zip(columns.modes or (), convicted, strict=False) if v == role),
             )
         )
     # As in a single trace, the model yields on a tie; among the rest the earlier stage comes first.

@@ -78,8 +78,13 @@ def total_worth(games: Sequence[Game], roles: tuple[Role, ...], weights: Floats 
 
     `roles` must hold every role of every game; repairing a stage that a trace has not changes nothing there.
     """
+    return total_of(stack(games), roles, weights)
+
+
+def total_of(stacks: Sequence[Stack], roles: tuple[Role, ...], weights: Floats | None = None) -> Floats:
+    """`total_worth` of games that are stacked already."""
     total = np.zeros(1 << len(roles))
-    for group in stack(games):
+    for group in stacks:
         weight = np.ones(len(group.index)) if weights is None else weights[group.index]
         total += (weight @ group.worth)[projection(group, roles)]
     return total

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from diagnose.attribute import funnel
+from diagnose.attribute.divided import UNDECIDED, Divided
 from diagnose.attribute.gains import Log, fix_steps, pair_gain, pair_note, played
 from diagnose.attribute.headline import headline
 from diagnose.attribute.ranking import rank, tally
@@ -78,12 +79,16 @@ def summarise(
 
 def roles_of(games: Iterable[Game], blames: Iterable[Blame]) -> tuple[Role, ...]:
     """Every role that some game or blame has, in pipeline order."""
-    kinds = {game.roles for game in games} | {tuple(blame.shares) for blame in blames}
+    kinds = {game.roles for game in games}
+    if not isinstance(blames, Divided):
+        kinds |= {tuple(blame.shares) for blame in blames}
     return in_order(tuple({role for roles in kinds for role in roles}))
 
 
 def findings_of(blames: Sequence[Blame]) -> Findings:
     """The ids of the failures that are no stage's, by finding."""
+    if isinstance(blames, Divided):
+        return Findings()
 
     def ids(finding: Finding) -> tuple[str, ...]:
         return tuple(blame.trace_id for blame in blames if blame.verdict == finding)
@@ -93,6 +98,9 @@ def findings_of(blames: Sequence[Blame]) -> Findings:
 
 def undecided_count(blames: Iterable[Blame]) -> UndecidedCount:
     """How many failures are undecided, why (commonest reason first), and the model calls that would help."""
+    if isinstance(blames, Divided):
+        n = int((blames.codes == UNDECIDED).sum())
+        return UndecidedCount(n, {"no-loss": n} if n else {})
     unsettled = [blame.undecided for blame in blames if blame.undecided is not None]
     calls = [undecided.calls_needed for undecided in unsettled if undecided.calls_needed is not None]
     return UndecidedCount(len(unsettled), tally(u.reason for u in unsettled), sum(calls) if calls else None)
@@ -101,6 +109,8 @@ def undecided_count(blames: Iterable[Blame]) -> UndecidedCount:
 def triage_of(blames: Iterable[Blame]) -> Triage | None:
     """What usual triage would have blamed, against the verdicts, over the failures whose funnel can tell;
     None where none can."""
+    if isinstance(blames, Divided):  # games alone: nobody knows of any evidence
+        return None
     pairs = [(usual, blame.verdict) for blame in blames if (usual := funnel.triage(blame.funnel)) is not None]
     if not pairs:
         return None
@@ -115,11 +125,15 @@ def triage_of(blames: Iterable[Blame]) -> Triage | None:
 
 def residual_of(blames: Iterable[Blame]) -> float | None:
     """What no repair wins back, in failures; None where nothing was replayed."""
+    if isinstance(blames, Divided):
+        return round(sum(blames.residuals.tolist()), 9) + 0.0 if blames else None
     residuals = [blame.residual for blame in blames if blame.residual is not None]
     return round(sum(residuals), 9) + 0.0 if residuals else None
 
 
 def lost_at(blames: Iterable[Blame]) -> dict[Role, int]:
     """In how many failures the evidence was lost at a stage, in pipeline order."""
+    if isinstance(blames, Divided):
+        return {}
     counts = Counter(role for blame in blames if (role := funnel.lost_at(blame.funnel)) is not None)
     return {role: counts[role] for role in ROLES if counts[role]}

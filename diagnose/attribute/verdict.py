@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from diagnose.attribute import remedy, shapley
+from diagnose.attribute.divided import Divided
 from diagnose.attribute.funnel import lost_at
 from diagnose.core.blame import Blame, Finding, FunnelStep, Level, Undecided, Verdict
 from diagnose.core.game import Game, Runs
@@ -64,6 +65,15 @@ def blamed_all(games: Sequence[Game], pass_mark: float, facts: Sequence[Facts]) 
     parts = shapley.divide_all(games)
     repairs = remedy.minimal_repairs_all(games, pass_mark)
     return [_blamed(*one) for one in zip(games, parts, repairs, facts, strict=True)]
+
+
+def divided(games: Sequence[Game], pass_mark: float) -> Divided:
+    """The blame of games of which nothing else is known, as `blamed_all` gives it, each made when it is asked for."""
+    return Divided(games, pass_mark, TIE, _of_game_alone)
+
+
+def _of_game_alone(game: Game, parts: shapley.Division, repairs: remedy.RepairSets) -> Blame:
+    return _blamed(game, parts, repairs, Facts(runs=game.runs))
 
 
 def _blamed(game: Game, parts: shapley.Division, repairs: remedy.RepairSets, facts: Facts) -> Blame:

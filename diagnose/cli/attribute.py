@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -42,5 +43,6 @@ def attribute(
     given = {"pass_mark": pass_mark, "traces": traces, "seed": seed, "strict": strict}
     command = again("attribute", games.name, *options_of(attribute, given), output=output)
     report = flow.reported_games(found, pass_mark, traces, seed, command, problems)
-    write_folder(output, report, found)
+    # From here on every failure is written and some are drawn: made once, they serve both.
+    write_folder(output, report, replace(found, blames=tuple(found.blames)))
     print_report(report, output, json, quiet)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from diagnose.attribute.gains import Swayed
@@ -38,7 +38,7 @@ class Found:
     add to the intervals, where the replays were repeated."""
 
     scored: tuple[Scored, ...]
-    blames: tuple[Blame, ...]
+    blames: Sequence[Blame]
     games: tuple[Game, ...] = ()
     cases: tuple[Case, ...] = ()
     compared: tuple[Compared, ...] = ()

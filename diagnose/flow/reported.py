@@ -8,7 +8,7 @@ from diagnose.attribute.cohorts import cohorts_of
 from diagnose.attribute.gains import Log
 from diagnose.attribute.headline import nothing_judged
 from diagnose.attribute.summarise import summarise
-from diagnose.attribute.verdict import Facts, blamed_all
+from diagnose.attribute.verdict import divided as blamed_each
 from diagnose.core.game import Game
 from diagnose.core.pipeline import Pipeline
 from diagnose.core.report import PassingCheck, Report
@@ -27,8 +27,7 @@ from diagnose.stages.recorded import weakened
 def divided(games: Sequence[Game], pass_mark: float) -> Found:
     """Blame from games alone: those whose worth with nothing repaired is below the pass mark fail."""
     failing = [game for game in games if game.worth[""] < pass_mark]
-    blames = blamed_all(failing, pass_mark, [Facts(runs=game.runs) for game in failing])
-    return Found((), tuple(blames), games=tuple(games))
+    return Found((), blamed_each(failing, pass_mark), games=tuple(games))
 
 
 def reported(
@@ -151,12 +150,14 @@ def reported_games(
     # Traces of the log without a game are right answers: only failures are replayed.
     score = (sum(passing) + (n - len(found.games))) / n if n else None
     summary = summarise(found.games, found.blames, Log(n, score), seed)
-    roles = tuple(role for role in ROLES if any(role in game.roles for game in found.games))
+    kinds = {game.roles for game in found.games}
+    roles = tuple(role for role in ROLES if any(role in kind for kind in kinds))
+    failing = [game for game in found.games if game.worth[""] < pass_mark]
     return Report(
         n_traces=n,
         n_failures=len(found.blames),
         score=score,
-        levels=build.levels_of(found.blames),
+        levels={"replayed": len(failing)} if failing else {},
         fidelity={},
         ranking=summary.ranking,
         findings=summary.findings,
@@ -166,7 +167,7 @@ def reported_games(
         best_pair=summary.best_pair,
         cohorts=(),
         cost=build.cost_of((), 0),
-        runs=build.runs_of(found.blames),
+        runs=build.runs_of(failing),
         provenance=build.provenance_of(command, seed, "worth", pass_mark, None, build.digest_of(found.games)),
         roles=roles,
         headline=summary.headline,

@@ -10,7 +10,7 @@ import msgspec
 
 from diagnose import __version__
 from diagnose.core.blame import Blame
-from diagnose.core.game import Runs
+from diagnose.core.game import Game, Runs
 from diagnose.core.pipeline import Pipeline
 from diagnose.core.report import Cost, RunProvenance, StageCost, StageIdentity
 from diagnose.core.stage import ROLES, Role
@@ -109,9 +109,9 @@ def _per(spent: Sequence[float], right_answers: float) -> float | None:
     return round(sum(spent) / right_answers, 6) if spent and right_answers > 0 else None
 
 
-def runs_of(blames: Iterable[Blame]) -> Runs:
+def runs_of(values: Iterable[Blame | Game]) -> Runs:
     """The work of all traces added up."""
-    runs = [blame.runs for blame in blames]
+    runs = [value.runs for value in values]
     return Runs(sum(r.model for r in runs), sum(r.stage for r in runs), sum(r.memo_hits for r in runs))
 
 
