@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from figures import Alone, Figure, alone, tell
 
 WORDS = [f"{a}{b}" for a in ("ka", "lo", "mi", "ren", "sto", "vu") for b in ("ba", "del", "fo", "gra", "tin")]
-SIZES = (2_000, 20_000)
+SIZES = (6_000, 20_000)
 LARGE = 200_000
 PASSAGES, LENGTH = 10, 60
 
@@ -60,15 +60,18 @@ def loads(path: str) -> None:
 
 
 def run(path: Path, folder: Path) -> Alone:
-    """The report without a replay."""
+    """The report without a replay, by a program whose modules are compiled, as an installed one's are."""
     program = str(Path(sys.executable).with_name("diagnose"))
-    return alone([program, "run", str(path), "-q", "-o", str(folder / "report")])
+    compiled = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(folder / "compiled")}
+    return alone([program, "run", str(path), "-q", "-o", str(folder / "report")], **compiled)
 
 
 def main() -> None:
     """20,000 traces, and with `large` ten times as many."""
     with tempfile.TemporaryDirectory() as name:
         folder, took, plain = Path(name), {}, {}
+        make(folder / "traces.jsonl", 20)
+        run(folder / "traces.jsonl", folder)  # compiles
         for n in (*SIZES, *([LARGE] if "large" in sys.argv else [])):
             path = folder / "traces.jsonl"
             make(path, n)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,6 +21,9 @@ from diagnose.core.blame import FINDINGS, Blame
 from diagnose.core.game import Game
 from diagnose.core.report import FixStep, PairGain, PassingCheck
 from diagnose.core.stage import Role
+
+if TYPE_CHECKING:
+    from diagnose.attribute.sampling import Sampling
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +42,9 @@ class Log:
     """What gains are measured against: all `n_traces` of the log and their mean `score` (0 to 1, None
     where nothing was scored).
 
-    `clusters` names the cluster of a trace (conversation, tenant) by its id; a trace without one is its
-    own. `passing` is the sample of right answers that was replayed under each repair, if any; passing traces
-    that have a whole game are given with the games instead.
+    `clusters` names the cluster of a trace (conversation, tenant) by its id; a trace without one is its own.
+    `sampling` says which failures were replayed, where not all were. `passing` is the sample of right answers that
+    was replayed under each repair, if any; passing traces that have a whole game are given with the games instead.
     """
 
     n_traces: int
@@ -48,6 +52,7 @@ class Log:
     clusters: Mapping[str, str] | None = None
     passing: PassingCheck | None = None
     swayed: Swayed | None = None
+    sampling: Sampling | None = None
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,7 @@ class Played:
     """The games that gains are taken from.
 
     `rows` is the position of each failing game's blame; `passing_weight` is how many passing traces
-    each of those replayed stands for.
+    each of those replayed stands for, `failing_weight` how many failures each failing game does.
     """
 
     failing: tuple[Game, ...]
@@ -63,6 +68,7 @@ class Played:
     passing: tuple[Game, ...]
     checked: PassingCheck | None
     passing_weight: float
+    failing_weight: float = 1.0
 
     @cached_property
     def stacks(self) -> list[Stack]:
@@ -75,7 +81,7 @@ class Played:
 
     def total_worth(self, roles: tuple[Role, ...]) -> Floats:
         """[2ⁿ]: the worth, in traces, of each coalition over the log, up to a constant."""
-        total = remedy.total_of(self.stacks, roles)
+        total = remedy.total_of(self.stacks, roles) * self.failing_weight
         total += remedy.total_worth(self.passing, roles) * self.passing_weight
         if self.checked:
             masks = np.arange(len(total))
@@ -109,7 +115,8 @@ def played(games: Sequence[Game], blames: Sequence[Blame], log: Log) -> Played:
     checked = log.passing if log.passing and log.passing.n and not passing else None
     n_replayed = checked.n if checked else len(passing)
     weight = (log.n_traces - len(blames)) / n_replayed if n_replayed else 0.0
-    return Played(failing, tuple(position[game.trace_id] for game in failing), passing, checked, weight)
+    each = log.sampling.weight if log.sampling is not None else 1.0
+    return Played(failing, tuple(position[game.trace_id] for game in failing), passing, checked, weight, each)
 
 
 def alone_rows(games: Sequence[Game], roles: tuple[Role, ...]) -> Floats:

@@ -30,6 +30,7 @@ PLACES: dict[str, str] = {
     "Report": "report",
     "Fidelity": "report.fidelity",
     "Ranked": "report.ranking",
+    "Interval": "report.ranking.sampled",
     "Gain": "report.ranking.fix_alone",
     "Findings": "report.findings",
     "UndecidedCount": "report.undecided",

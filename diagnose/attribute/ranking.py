@@ -21,6 +21,7 @@ from diagnose.core.report import Gain, Ranked
 from diagnose.core.stage import ROLES, Role
 from diagnose.stats.bootstrap import cluster_sums, first_probabilities, percentile_interval
 
+Bools = NDArray[np.bool_]
 Ends = tuple[float | None, float | None]
 
 
@@ -76,7 +77,7 @@ def rank(
     guilty = np.flatnonzero(columns.guilty)
     spread = len(guilty) if clusters is None else len(np.unique(clusters[guilty]))
     values = _values(shares, roles, played, log)
-    drawn = cluster_sums(values + _swayed(values.shape, blames, roles, log), clusters, resamples, seed)
+    drawn = cluster_sums(values + _swayed(values.shape, columns.ids, roles, log), clusters, resamples, seed)
     k = len(roles)
     gain, gains = values[:, k:-1].sum(axis=0) / log.n_traces, drawn[:, k:-1] / drawn[:, -1:]
     harm = played.passing_rows(roles)
@@ -119,7 +120,7 @@ def _values(shares: Floats, roles: tuple[Role, ...], played: Played, log: Log) -
     return values
 
 
-def _swayed(shape: tuple[int, ...], blames: Sequence[Blame], roles: tuple[Role, ...], log: Log) -> Floats:
+def _swayed(shape: tuple[int, ...], ids: Sequence[str], roles: tuple[Role, ...], log: Log) -> Floats:
     """Beside `_values`: what each trace tells of the others, where pass rates are pooled over the log. Right answers
     are taken in any order, each by itself."""
     added = np.zeros(shape)
@@ -128,12 +129,17 @@ def _swayed(shape: tuple[int, ...], blames: Sequence[Blame], roles: tuple[Role, 
     k, own = len(roles), log.swayed.roles
     columns = [roles.index(role) for role in own]
     columns += [k + column for column in columns]
-    for i, blame in enumerate(blames):
-        if (row := log.swayed.failing.get(blame.trace_id)) is not None:
+    for i, trace_id in enumerate(ids):
+        if (row := log.swayed.failing.get(trace_id)) is not None:
             added[i, columns] = row
-    right = log.swayed.right[: len(added) - len(blames)]
-    added[np.arange(len(right))[:, None] + len(blames), columns] = right
+    right = log.swayed.right[: len(added) - len(ids)]
+    added[np.arange(len(right))[:, None] + len(ids), columns] = right
     return added
+
+
+def swayed_failures(ids: Sequence[str], roles: tuple[Role, ...], log: Log) -> Floats:
+    """[failures, 2k]: what each failure tells of the others, for shares and for the gain of each repair alone."""
+    return _swayed((len(ids), 2 * len(roles)), ids, roles, log)
 
 
 def _ranked(
@@ -162,8 +168,13 @@ def _ranked(
                 modes=tally(m for m, v in zip(columns.modes or (), convicted, strict=False) if v == role),
             )
         )
-    # As in a single trace, the model yields on a tie; among the rest the earlier stage comes first.
-    return tuple(sorted(found, key=lambda r: (-r.share, r.role == "model", ROLES.index(r.role))))
+    return tuple(sorted(found, key=blame_order))
+
+
+def blame_order(ranked: Ranked) -> tuple[float, bool, int]:
+    """What a ranking is sorted by. As in a single trace, the model yields on a tie; among the rest the earlier stage
+    comes first."""
+    return -ranked.share, ranked.role == "model", ROLES.index(ranked.role)
 
 
 def _gains(gain: Floats, gains: Floats, spread: int) -> list[Gain]:

@@ -186,6 +186,20 @@ _RANKING: dict[str, Entry] = {
     "report.ranking.loss": number(
         "The stage's blame added up.", "any", FAILURES, "Σ φ_s", see=("blame.shares",)
     ),
+    "report.ranking.sampled": field(
+        "Where only a sample of the failures was replayed: the share in the sample alone. `share`, `loss` and "
+        "`fix_alone` are then of all failures, by prediction-powered inference from where the log loses the evidence.",
+        see=("share",),
+    ),
+    "report.ranking.sampled.value": number(
+        "The stage's part of the loss of the failures that were replayed.", "below 0 to 1", "part of the loss"
+    ),
+    "report.ranking.sampled.low": number(
+        "Lower end of the 95 % interval of the sample's own share.", "below 0 to 1", "part of the loss"
+    ),
+    "report.ranking.sampled.high": number(
+        "Upper end of the 95 % interval of the sample's own share.", "below 0 to above 1", "part of the loss"
+    ),
     "report.ranking.fix_alone": field(
         "What the mean score would gain if only this stage were repaired, net of the right answers it breaks."
     ),

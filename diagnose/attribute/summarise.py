@@ -15,7 +15,8 @@ from diagnose.attribute import funnel
 from diagnose.attribute.divided import UNDECIDED, Divided
 from diagnose.attribute.gains import Log, fix_steps, pair_gain, pair_note, played
 from diagnose.attribute.headline import headline
-from diagnose.attribute.ranking import rank, tally
+from diagnose.attribute.ranking import columns_of, rank, tally
+from diagnose.attribute.sampling import corrected
 from diagnose.core.blame import Blame, Finding
 from diagnose.core.game import Game
 from diagnose.core.report import Findings, FixStep, PairGain, Ranked, Triage, UndecidedCount
@@ -59,6 +60,8 @@ def summarise(
     roles = roles_of(games, blames)
     found = played(games, blames, log)
     ranking = rank(blames, roles, found, log, seed, resamples)
+    if log.sampling is not None:
+        ranking = corrected(ranking, columns_of(blames, roles), roles, found, log, seed)
     total = found.total_worth(roles)
     note = pair_note(total, roles, log) if ranking else None
     triage, lost = triage_of(blames), lost_at(blames)

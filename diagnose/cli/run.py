@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -161,7 +162,6 @@ def run(
     from diagnose.cli.opened import corpus_of, log_of, pipeline_of, runner_of, scorer_of
     from diagnose.cli.outputs import print_report, ready_folder
     from diagnose.cli.privacy import redactor_of, write_redacted
-    from diagnose.cli.streaming import NOTHING_LOGGED
     from diagnose.cli.sweeping import planned_sweep, run_sweep, with_silver
     from diagnose.cli.unfinished import finish
     from diagnose.flow.chosen import affordable, price_of
@@ -180,8 +180,7 @@ def run(
     log, stand_ins = with_silver(silver, log, seed, no_memo, quiet)
     loaded = pipeline_of(pipeline, log, searched) if pipeline else None
     scorer = scorer_of(loaded, metric, pass_mark)
-    if not any(trace.steps for trace in log) and not any(trace.outcome for trace in log):
-        raise UsageError(f"{wanted.name} {NOTHING_LOGGED}")
+    _refuse_queries(log, wanted)
     planned = planned_sweep(sweep or [], log, loaded, max_calls, yes, seed)
     ready_folder(output)
     if baseline is not None:
@@ -189,11 +188,8 @@ def run(
     effort = Effort(alpha, max_calls_per_trace, affordable(max_calls, max_cost, price_of(log)))
     settings = flow.Settings(effort, fidelity_floor, passing, probe, seed, workarounds, verdict_only, sample)
     run_id = _begin(output, log, loaded, scorer, settings, resume, no_memo, quiet)
-    if loaded is None:
-        found = flow.observed(log, scorer)
-    else:
-        with runner_of(loaded, seed, no_memo, quiet, run_id=run_id) as runner:
-            found = _replayed(log, runner, scorer, settings, retry_errors, quiet)
+    with runner_of(loaded, seed, no_memo, quiet, run_id=run_id) if loaded else nullcontext() as runner:
+        found = _replayed(log, runner, scorer, settings, retry_errors, quiet)
     found = replace(found, notes=(*notes, *found.notes))
     report = marked(flow.reported(found, loaded, scorer, seed, command, problems=problems), stand_ins)
     report = write_redacted(output, report, found, redactor, quiet)
@@ -210,6 +206,14 @@ def run(
         )
     _write_back(annotate, found, quiet)
     _refuse(found, report if loaded else None, strict, quiet)
+
+
+def _refuse_queries(log: Sequence[Trace], wanted: Wanted) -> None:
+    """Raise where nothing was logged but questions."""
+    from diagnose.cli.streaming import NOTHING_LOGGED
+
+    if not any(trace.steps for trace in log) and not any(trace.outcome for trace in log):
+        raise UsageError(f"{wanted.name} {NOTHING_LOGGED}")
 
 
 def _run_streamed(
@@ -250,11 +254,13 @@ def _refuse(found: Found, report: Report | None, strict: bool, quiet: bool) -> N
 
 
 def _replayed(
-    log: Sequence[Trace], runner: Runner, scorer: Scorer, settings: Settings, again: bool, quiet: bool
+    log: Sequence[Trace], runner: Runner | None, scorer: Scorer, settings: Settings, again: bool, quiet: bool
 ) -> Found:
-    """The replays; with `again`, stage calls that failed are made once more."""
+    """The replays, or what the log says alone; with `again`, stage calls that failed are made once more."""
     from diagnose import flow
 
+    if runner is None:
+        return flow.observed(log, scorer)
     with progress("replaying", quiet) as tick:
         found = flow.replayed(log, runner, scorer, settings, tick, lambda said: say(said, quiet))
         if again and not runner.stopped and (n := runner.forget_failures()):

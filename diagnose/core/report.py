@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec import UNSET, UnsetType
+
 from diagnose.core.artifact import Whole
 from diagnose.core.game import Runs
 from diagnose.core.stage import Role
@@ -31,7 +33,9 @@ class Ranked(Whole, frozen=True):
 
     `share` is its part of the total loss (0 to 1; below zero where it masks others), `low` and `high` the
     95 % cluster-bootstrap interval, `p_first` the probability of ranking first, `loss` its blame in
-    failures, `verdicts` the number of failures it is convicted of, `modes` how it failed and how often.
+    failures, `verdicts` the number of failures it is convicted of, `modes` how it failed and how often. Where only a
+    sample of the failures was replayed, these are of all failures (verdicts and modes of the sample), and `sampled`
+    is there: the share in the sample alone.
     """
 
     role: Role
@@ -43,6 +47,7 @@ class Ranked(Whole, frozen=True):
     fix_alone: Gain
     verdicts: int
     modes: dict[str, int]
+    sampled: Interval | UnsetType = UNSET
 
 
 class Findings(Whole, frozen=True):

@@ -17,6 +17,7 @@ import numpy as np
 from diagnose.ablate.plan import planned
 from diagnose.ablate.scene import scene_of
 from diagnose.attribute.funnel import funnel_of, lost_at
+from diagnose.attribute.sampling import Sampling
 from diagnose.core.blame import Blame, Undecided
 from diagnose.core.stage import ROLES, Role
 from diagnose.core.trace import Trace
@@ -134,27 +135,48 @@ def with_left_out(found: Found, failures: Sequence[Failing]) -> Found:
     )
 
 
-def sample_notes(blames: Sequence[Blame], failures: Sequence[Failing]) -> tuple[str, ...]:
+def sampling_of(blames: Sequence[Blame], failures: Sequence[Failing]) -> Sampling | None:
+    """Which failures were replayed, where not all were that needed it.
+
+    What the scorer is to blame for, and what has no label, is known without a replay. None of a run that was
+    interrupted: what it came to is no sample.
+    """
+    reasons = [blame.undecided.reason if blame.undecided is not None else None for blame in blames]
+    asked = np.array(
+        [b.verdict != "scorer" and why != "no-label" for b, why in zip(blames, reasons, strict=True)],
+        dtype=bool,
+    )
+    left = np.array(
+        [why == "budget" and not b.shares for b, why in zip(blames, reasons, strict=True)], dtype=bool
+    )
+    seen = asked & ~left
+    if "interrupted" in reasons or not FEWEST <= seen.sum() < asked.sum():
+        return None
+    return Sampling(asked, seen, [lost_in_log(one) for one in failures])
+
+
+def sample_notes(blames: Sequence[Blame], sampling: Sampling | None) -> tuple[str, ...]:
     """What the failures that were replayed say of all, in sentences; nothing where all were.
 
     The verdicts are corrected by where the log loses the evidence, which is known of every failure.
     """
-    seen = [blame.undecided is None or blame.undecided.reason != "budget" for blame in blames]
-    n, total = sum(seen), len(blames)
-    if n == total or n < FEWEST:
+    if sampling is None:
         return ()
-    guesses = np.array([lost_in_log(one) for one in failures])
+    guesses, seen, asked = np.array(sampling.guess), sampling.seen, sampling.asked
     verdicts = np.array([blame.verdict for blame in blames])
     told = []
     for role in (r for r in ROLES if any(blame.verdict == r for blame in blames)):
         guess = (guesses == role).astype(float)
-        found = corrected_mean((verdicts[seen] == role).astype(float), guess[seen], guess)
+        found = corrected_mean((verdicts[seen] == role).astype(float), guess[seen], guess[asked])
         told.append(
             f"{role} {max(0.0, found.mean):.2f} ({max(0.0, found.low):.2f} to {min(1.0, found.high):.2f})"
         )
+    n, total = int(seen.sum()), int(asked.sum())
+    beside = f" ({len(blames) - total} more need no replay)" if len(blames) > total else ""
     return (
-        f"{n} of {total} failures were replayed; shares and gains are theirs. Verdicts of all {total}, by prediction-"
-        f"powered inference from where the log loses the evidence (95 % intervals): {', '.join(told) or 'none'}.",
+        f"{n} of {total} failures were replayed{beside}. Shares, failures and gains are of all {total}, by prediction-"
+        "powered inference from where the log loses the evidence; verdicts, modes and cohorts are of those that were "
+        f"replayed. Verdicts of all {total} (95 % intervals): {', '.join(told) or 'none'}.",
     )
 
 

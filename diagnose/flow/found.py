@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from diagnose.attribute.gains import Swayed
+from diagnose.attribute.sampling import Sampling
 from diagnose.core.blame import Blame
 from diagnose.core.game import Game
 from diagnose.core.replay import Case
@@ -35,7 +36,8 @@ class Scored:
 class Found:
     """Everything a run found out about a log, in the order of its traces. `executed` counts the stage calls
     made now; `partial` says that somebody stopped the run before all of it was done; `swayed` is what pooled pass rates
-    add to the intervals, where the replays were repeated."""
+    add to the intervals, where the replays were repeated; `sampling` which failures were replayed, where not all were.
+    """
 
     scored: tuple[Scored, ...]
     blames: Sequence[Blame]
@@ -47,3 +49,4 @@ class Found:
     executed: dict[Role, int] = field(default_factory=dict)
     partial: bool = False
     swayed: Swayed | None = None
+    sampling: Sampling | None = None

@@ -16,7 +16,15 @@ from diagnose.core.replay import Case
 from diagnose.core.trace import Trace
 from diagnose.errors import UsageError
 from diagnose.flow.around import with_workarounds
-from diagnose.flow.chosen import drawn, forecast, left_out, sample_notes, strata_of, with_left_out
+from diagnose.flow.chosen import (
+    drawn,
+    forecast,
+    left_out,
+    sample_notes,
+    sampling_of,
+    strata_of,
+    with_left_out,
+)
 from diagnose.flow.failing import Failing, case_of, evidence_of, facts_of, failing_of, not_replayable
 from diagnose.flow.faithful import checked_fidelity, fragile_of, refuse_unfaithful
 from diagnose.flow.found import Found, Progress, Scored, silent
@@ -114,9 +122,12 @@ def replayed(
     if settings.verdict_only and (why := applies(runner, scorer)) is not None:
         notes = (*notes, f"--verdict-only saves nothing here: {why}")
     runner.allowance = None
-    notes = (*notes, *bounds_note(found.blames), *sample_notes(found.blames, failures))
+    sampling = sampling_of(found.blames, failures)
+    notes = (*notes, *bounds_note(found.blames), *sample_notes(found.blames, sampling))
     fragile = fragile_of(everything, library, scorer)
-    return replace(found, compared=checked, fragile=fragile, notes=notes, partial=runner.stopped)
+    return replace(
+        found, compared=checked, fragile=fragile, notes=notes, partial=runner.stopped, sampling=sampling
+    )
 
 
 def _repeats_log(checked: Sequence[Compared]) -> bool:

@@ -43,9 +43,8 @@ def reported(
     its traces, where `found` does not hold them."""
     traces = [item.trace for item in found.scored]
     log = log or gathered(found.scored, found.blames, scorer)
-    summary = summarise(
-        found.games, found.blames, Log(log.n, log.score, log.clusters, swayed=found.swayed), seed
-    )
+    over = Log(log.n, log.score, log.clusters, swayed=found.swayed, sampling=found.sampling)
+    summary = summarise(found.games, found.blames, over, seed)
     roles = pipeline.roles if pipeline is not None else log.spending.roles
     cohorts = cohorts_of(found.blames, *log.tagged(found.blames, seed), roles, seed)
     unscored = log.n - log.n_scored

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
+from msgspec import UnsetType
+
 from diagnose.core.blame import FINDINGS
 from diagnose.core.report import Cost, Fidelity, Findings, Report, Triage
 from diagnose.core.stage import ROLES, Role
@@ -116,6 +118,21 @@ def _counts(judged: Sequence[tuple[Role, Fidelity]]) -> str:
     if len({f.n for _, f in judged}) == 1:
         return numbers.counted(judged[0][1].n, "replay")
     return ", ".join(f"{role} {numbers.count(f.n)}" for role, f in judged)
+
+
+def sampled_line(report: Report) -> str | None:
+    """What the sample alone says of the shares, where only a sample of the failures was replayed."""
+    own = [(r.role, r.sampled) for r in report.ranking if not isinstance(r.sampled, UnsetType)]
+    if not own:
+        return None
+    told = ", ".join(
+        f"{role} {numbers.percent(share.value)} ({numbers.percent_range(share.low, share.high)})"
+        for role, share in own
+    )
+    return (
+        "A sample of the failures was replayed: shares, failures and gains are of all of them, corrected by where the "
+        f"log loses the evidence. The sample's own shares: {told}."
+    )
 
 
 def nobody_line(report: Report) -> str | None:

@@ -124,6 +124,8 @@ def _ranking(report: Report) -> Iterator[str]:
             ]
         )
     yield _table(head, "llrrrrrrl", rows)
+    if sampled := phrases.sampled_line(report):
+        yield sampled
     if residual := phrases.residual_line(report):
         yield residual
 

@@ -58,6 +58,8 @@ def _ranking(report: Report, width: int) -> Iterator[RenderableType]:
     yield from ranking_parts(report.ranking, width)
     yield Text()
     yield prose(phrases.RANKING_LEGEND, "dim")
+    if sampled := phrases.sampled_line(report):
+        yield prose(sampled)
     if residual := phrases.residual_line(report):
         yield prose(residual)
 

@@ -28,7 +28,8 @@ FEWEST = 2
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean with the ends of its 95 % interval; `weight` (λ, 0 to 1) is how far the guess was followed."""
+    """A mean with the ends of its 95 % interval, which need not lie evenly around it; `weight` (λ, 0 to 1) is how far
+    the guess was followed."""
 
     mean: float
     low: float
@@ -37,28 +38,47 @@ class Estimate:
 
 
 def corrected_mean(
-    truth: Floats, guess: Floats, everywhere: Floats, weight: float | None = None, level: float = 0.95
+    truth: Floats,
+    guess: Floats,
+    everywhere: Floats,
+    weight: float | None = None,
+    level: float = 0.95,
+    ends: tuple[float, float] = (0.0, 1.0),
 ) -> Estimate:
     """The mean of what `truth` [n] is a sample of; `guess` [n] goes with it, `everywhere` [N] is the guess at all.
 
     `weight` None takes the λ that makes the interval narrowest; 0 is the sample's own mean. The sample is drawn
-    without replacement, so that one of everything has no error. ValueError for a sample below `FEWEST` or beyond N.
+    without replacement, so that one of everything has no error. `ends` are the least and the most that a value can
+    be. ValueError for a sample below `FEWEST` or beyond N.
     """
     n, total = len(truth), len(everywhere)
     if not FEWEST <= n <= total or len(guess) != n:
         raise ValueError(
             f"truth: expected {FEWEST} to {total} values, one for each guess, found {n} and {len(guess)}"
         )
+    fitted = 0
     if weight is None:
-        spread = float(np.var(guess, ddof=1))
-        both = float(np.cov(truth, guess, ddof=1)[0, 1])
-        weight = min(1.0, max(0.0, both / spread)) if spread > 0 else 0.0
+        weight = best_weight(truth, guess)
+        fitted = int(0.0 < weight < 1.0)
     rest = truth - weight * guess
     mean = float(weight * everywhere.mean() + rest.mean())
-    # Agresti and Coull's two of each, so that a sample without one kind of verdict does not claim that there is none.
-    variance = (float(np.var(rest, ddof=1)) * n + 0.25 * 4) / (n + 4)
-    error = sqrt(variance / n * (1.0 - n / total))
     from scipy.special import stdtrit
 
-    reach = float(stdtrit(n - 1, 0.5 + level / 2)) * error
-    return Estimate(mean, mean - reach, mean + reach, weight)
+    # Agresti and Coull's two of each end, so that a sample without one kind of verdict does not claim that there is
+    # none. They move the middle of the interval, too, as far as the guess leaves the truth open: intervals of rare
+    # verdicts that stay around the mean miss on one side.
+    span = ends[1] - ends[0]
+    freedom = max(1, n - 1 - fitted)
+    left = (float(np.var(rest)) * n / freedom * n + 0.25 * 4 * span**2) / (n + 4)
+    open_ = (float(np.var(truth)) * n / (n - 1) * n + 0.25 * 4 * span**2) / (n + 4)
+    unseen = 1.0 - n / total
+    moved = (sum(ends) / 2.0 - float(truth.mean())) * 4 / (n + 4) * min(1.0, left / open_) * unseen
+    reach = float(stdtrit(freedom, 0.5 + level / 2)) * sqrt(left / n * unseen)
+    middle = mean + moved
+    return Estimate(mean, min(mean, middle - reach), max(mean, middle + reach), weight)
+
+
+def best_weight(truth: Floats, guess: Floats) -> float:
+    """The λ, 0 to 1, that leaves least of the truth open: the slope of truth on guess."""
+    spread = float(np.var(guess, ddof=1))
+    return min(1.0, max(0.0, float(np.cov(truth, guess, ddof=1)[0, 1]) / spread)) if spread > 0 else 0.0

@@ -42,6 +42,7 @@ class Top:
     levels: str
     scale: Scale
     blamed: tuple[Blamed, ...]
+    sampled: str | None
     nobody: str | None
     usual: tuple[Segment, ...]
     replay: tuple[Segment, ...]
@@ -69,6 +70,7 @@ def top_of(report: Report) -> Top:
         levels=phrases.levels_line(report.levels),
         scale=scale,
         blamed=tuple(Blamed(r, bar_of(scale, r.share, r.low, r.high)) for r in report.ranking),
+        sampled=phrases.sampled_line(report),
         nobody=phrases.nobody_line(report),
         usual=stacked([(name, usual) for name, usual, _ in rows], whole),
         replay=stacked([(name, ours) for name, _, ours in rows], whole) if report.ranking else (),
