@@ -23,7 +23,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from diagnose.stats.belief import GRID, Floats, log_likelihood
-from diagnose.stats.pooled import BASE_PROMPTS, LOW, OWN, PARTS, WIDTHS, Seen, by_shape, fitted, odds_of
+from diagnose.stats.pooled import LOW, OWN, WIDTHS, Seen, bend, by_shape, fitted, odds_of
 
 
 def mean_slopes(prior: Floats, passes: Floats, fails: Floats) -> Floats:
@@ -60,15 +60,6 @@ def _influence(seen: Seen, parts: Floats, odds: Floats, slopes: Floats, pull: Fl
     of_parts = (
         np.stack([np.broadcast_to(LOW, OWN.shape), OWN, np.broadcast_to(WIDTHS, OWN.shape)], axis=1) @ pull
     )
-    moved = _moved(each / total[:, :, None], seen.counts, parts)
+    gradient = each / total[:, :, None]
+    moved = np.einsum("krj,kij->kri", gradient, bend(gradient, seen.counts, parts))
     return np.asarray(by_odds + np.einsum("k,krj,kjm->rm", odds, moved, of_parts))
-
-
-def _moved(gradient: Floats, counts: Floats, parts: Floats) -> Floats:
-    """[k, r, 3]: how far one more prompt with each outcome moves the parts of each shape. `gradient` is f_r / t_r."""
-    bend = np.einsum("r,kri,krj->kij", counts, gradient, gradient)
-    bend += np.einsum("kj,ij->kij", BASE_PROMPTS * PARTS / parts**2, np.eye(parts.shape[1]))
-    inverse = np.linalg.inv(bend)
-    ones = inverse.sum(axis=2)
-    held = inverse - ones[:, :, None] * ones[:, None, :] / ones.sum(axis=1)[:, None, None]
-    return np.asarray(np.einsum("krj,kij->kri", gradient, held))

@@ -2,7 +2,7 @@
 
 A prompt passes hardly ever, or at the rate that is the pipeline's own, or somewhere in between. The pipeline's own
 rate is one for all kinds of prompts: what a model gets wrong by chance it gets wrong by chance everywhere. How
-much of each kind does what is learnt by expectation maximisation (Dempster, Laird and Rubin 1977), held back by a
+much of each kind does what is learnt by maximum likelihood (Newton's method), held back by a
 base prior that counts as a few prompts; over the own rate, and how far prompts stray from it, is averaged by
 their marginal likelihood rather than one picked, so that a small log stays unsure of it.
 """
@@ -18,8 +18,12 @@ from diagnose.stats.belief import GRID, HARDLY_EVER, Floats, log_likelihood
 
 BASE_PROMPTS = 1.0
 """How many prompts of each kind the base prior counts as."""
-STEPS = 60
-"""Steps of expectation maximisation."""
+MOST_STEPS = 50
+"""Steps of the fit at most; it takes about seven."""
+DONE = 1e-7
+"""The fit is done once no step explains what was seen better than by this, in logs."""
+STAY = 0.9
+"""How much of a part one step may take away."""
 PARTS = np.array([0.47, 0.48, 0.05])
 """The base prior's part of prompts that pass hardly ever, at the pipeline's own rate, and anywhere."""
 LEAST_OWN = 0.1
@@ -125,12 +129,48 @@ def odds_of(fits: Sequence[tuple[Floats, Floats]]) -> Floats:
 def fitted(seen: Seen) -> tuple[Floats, Floats]:
     """[k, 3], [k]: for each shape around an own rate, the parts of prompts that pass hardly ever, at it, anywhere, and
     the log of how well that explains what was seen."""
-    each, counts = seen.explained, seen.counts
-    parts = np.broadcast_to(PARTS, (len(OWN), 3)).copy()
-    for _ in range(STEPS):
-        joint = each * parts.T[:, None, :]
-        told = np.einsum("crk,r->kc", joint / joint.sum(axis=0), counts)
-        parts = (told + BASE_PROMPTS * PARTS) / (counts.sum() + BASE_PROMPTS)
-    total = (each * parts.T[:, None, :]).sum(axis=0)
-    prior = BASE_PROMPTS * (PARTS * np.log(parts)).sum(axis=1)
-    return parts, counts @ np.log(total) + prior
+    each = np.ascontiguousarray(seen.explained.transpose(2, 1, 0))
+    parts = np.broadcast_to(PARTS, (len(OWN), len(PARTS))).copy()
+    reached = _explained(each, seen.counts, parts)
+    for _ in range(MOST_STEPS):
+        gradient = each / np.einsum("krj,kj->kr", each, parts)[:, :, None]
+        before = reached
+        better = _newton(gradient, seen.counts, parts)
+        climbed = _explained(each, seen.counts, better)
+        if not (climbed >= before - DONE).all():
+            # A step of expectation maximisation always climbs, if slowly (Dempster, Laird and Rubin 1977).
+            expected = np.einsum("krj,r->kj", gradient, seen.counts) * parts + BASE_PROMPTS * PARTS
+            expected /= expected.sum(axis=1, keepdims=True)
+            worse = climbed < before - DONE
+            better[worse] = expected[worse]
+            climbed = _explained(each, seen.counts, better)
+        parts, reached = better, climbed
+        if (reached - before < DONE).all():
+            break
+    return parts, reached
+
+
+def _explained(each: Floats, counts: Floats, parts: Floats) -> Floats:
+    """[k]: what the parts [k, 3] of each shape are to maximise."""
+    total = np.einsum("krj,kj->kr", each, parts)
+    return np.asarray(np.log(total) @ counts + BASE_PROMPTS * np.log(parts) @ PARTS)
+
+
+def _newton(gradient: Floats, counts: Floats, parts: Floats) -> Floats:
+    """[k, 3]: the parts after a step of Newton's method, no nearer to nought than a tenth of what they were."""
+    slope = np.einsum("krj,r->kj", gradient, counts) + BASE_PROMPTS * PARTS / parts
+    step = np.einsum("kij,kj->ki", bend(gradient, counts, parts), slope)
+    room = np.where(step < 0.0, -STAY * parts / np.minimum(step, -1e-300), 1.0).min(axis=1, keepdims=True)
+    moved = parts + np.minimum(1.0, room) * step
+    return np.asarray(moved / moved.sum(axis=1, keepdims=True))
+
+
+def bend(gradient: Floats, counts: Floats, parts: Floats) -> Floats:
+    """[k, 3, 3]: how the parts of each shape give way to a slope, adding up to 1 as before: the inverse of what bends
+    the fit down, A = Σ_r c_r f_r f_rᵀ / t_r² + B diag(P / π²), less A⁻¹11ᵀA⁻¹ / 1ᵀA⁻¹1. `gradient` [k, r, 3] is
+    f_r / t_r, how likely each outcome is of each part over how likely it is of all."""
+    down = np.einsum("r,kri,krj->kij", counts, gradient, gradient)
+    down += np.einsum("kj,ij->kij", BASE_PROMPTS * PARTS / parts**2, np.eye(len(PARTS)))
+    inverse = np.linalg.inv(down)
+    ones = inverse.sum(axis=2)
+    return np.asarray(inverse - ones[:, :, None] * ones[:, None, :] / ones.sum(axis=1)[:, None, None])

@@ -12,7 +12,7 @@ from diagnose.ablate.cells import KINDS, Floats
 from diagnose.ablate.spread import Effort, Logged, Sampled, pooled_of
 from diagnose.ablate.sway import Sway, sway_of
 from diagnose.attribute import shapley
-from diagnose.stats import belief, pooled
+from diagnose.stats import belief
 
 COPIES = 20
 """Of a log, so that one trace more is a small step."""
@@ -40,11 +40,7 @@ def swayed(ways: list[Sampled], right: Logged) -> Sway:
     return sway_of(ways, right, shapley.shares, np.ones((len(ways), 4)))
 
 
-def test_a_trace_more_moves_the_totals_as_foretold(
-    log: tuple[SimulatedLog, list[Sampled]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # The slope is that of a fit that is done; at its usual number of steps a fit has some way left to go.
-    monkeypatch.setattr(pooled, "STEPS", 2000)
+def test_a_trace_more_moves_the_totals_as_foretold(log: tuple[SimulatedLog, list[Sampled]]) -> None:
     drawn, ways = log
     many = ways * COPIES
     right = Logged({kind: n * COPIES for kind, n in drawn.right.passes.items()})

@@ -54,8 +54,7 @@ def test_it_is_the_slope_of_a_total_in_how_often_a_prompt_is_there(
         for row in range(len(found)):
             step = 1e-3
             up, down = (total(with_more(seen, kind, row, s), pulls) for s in (step, -step))
-            # The fit stops before it is quite done: hence the tolerance.
-            assert found[row] == pytest.approx((up - down) / (2 * step), rel=0.1, abs=0.005)
+            assert found[row] == pytest.approx((up - down) / (2 * step), rel=0.01, abs=1e-4)
 
 
 @given(st.integers(0, 8), st.integers(0, 8), st.integers(0, len(GRID) - 1))

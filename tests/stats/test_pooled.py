@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diagnose.stats.belief import GRID, means, posterior
-from diagnose.stats.pooled import OWN, Pooled, pooled
+from diagnose.stats.pooled import BASE_PROMPTS, OWN, PARTS, Pooled, fitted, kind_seen, pooled
 
 COUNTS = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12)), max_size=8)
 NOTHING = (np.zeros(0), np.zeros(0))
@@ -88,3 +88,17 @@ def test_prompts_that_stray_widen_the_prior() -> None:
     kept = pooled([drawn(0.625, 200, 8)]).priors[0]
     wide, narrow = (np.sqrt(p @ GRID**2 - (p @ GRID) ** 2) for p in (strayed, kept))
     assert wide > 1.5 * narrow
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12), st.integers(1, 200)), min_size=1, max_size=12)
+)
+def test_the_fit_is_at_its_maximum(rows: list[tuple[int, int, int]]) -> None:
+    """No step of expectation maximisation, which always climbs, gets anywhere from there."""
+    seen = kind_seen(*columns([(p, f) for p, f, n in rows for _ in range(n)]))
+    parts, _ = fitted(seen)
+    assert parts.sum(axis=1) == pytest.approx(np.ones(len(OWN)))
+    each = seen.explained.transpose(2, 1, 0) * parts[:, None, :]
+    told = np.einsum("krj,r->kj", each / each.sum(axis=2, keepdims=True), seen.counts)
+    again = (told + BASE_PROMPTS * PARTS) / (seen.counts.sum() + BASE_PROMPTS)
+    assert np.abs(again - parts).max() < 1e-4
