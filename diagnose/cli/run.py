@@ -74,6 +74,9 @@ Sample = Annotated[
 MaxCost = Annotated[
     float | None, typer.Option(min=0.0, help="Money for model calls, at what the log says that one costs.")
 ]
+CounterCheck = Annotated[
+    bool, typer.Option(help="Ask a model that judges two counter-questions a verdict: was it talked into it?")
+]
 VerdictOnly = Annotated[
     bool,
     typer.Option(
@@ -83,7 +86,15 @@ VerdictOnly = Annotated[
 
 TELLING = (
     *("pipeline", "gold", "corpus", "format", "map", "project", "metric", "pass_mark", "alpha", "max_calls"),
-    *("max_calls_per_trace", "fidelity_floor", "passing", "probe", "workarounds", "verdict_only"),
+    *(
+        "max_calls_per_trace",
+        "fidelity_floor",
+        "passing",
+        "probe",
+        "workarounds",
+        "verdict_only",
+        "counter_check",
+    ),
     *("sample", "max_cost", "silver", "sweep", "seed", "strict", "redact", "redact_also"),
 )
 """Options on which a report depends: it names them where they were changed."""
@@ -117,6 +128,7 @@ def run(
         ),
     ] = False,
     verdict_only: VerdictOnly = False,
+    counter_check: CounterCheck = True,
     sample: Sample = None,
     max_cost: MaxCost = None,
     silver: Silver = None,
@@ -186,7 +198,9 @@ def run(
     if baseline is not None:
         check_baseline(baseline)
     effort = Effort(alpha, max_calls_per_trace, affordable(max_calls, max_cost, price_of(log)))
-    settings = flow.Settings(effort, fidelity_floor, passing, probe, seed, workarounds, verdict_only, sample)
+    settings = flow.Settings(
+        effort, fidelity_floor, passing, probe, seed, workarounds, verdict_only, sample, counter_check
+    )
     run_id = _begin(output, log, loaded, scorer, settings, resume, no_memo, quiet)
     with runner_of(loaded, seed, no_memo, quiet, run_id=run_id) if loaded else nullcontext() as runner:
         found = _replayed(log, runner, scorer, settings, retry_errors, quiet)

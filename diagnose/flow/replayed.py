@@ -25,6 +25,7 @@ from diagnose.flow.chosen import (
     strata_of,
     with_left_out,
 )
+from diagnose.flow.counterchecked import counterchecked
 from diagnose.flow.failing import Failing, case_of, evidence_of, facts_of, failing_of, not_replayable
 from diagnose.flow.faithful import checked_fidelity, fragile_of, refuse_unfaithful
 from diagnose.flow.found import Found, Progress, Scored, silent
@@ -48,7 +49,8 @@ class Settings:
     `probe` runs the ablations that tell how a convicted model fails; `workarounds` plays the repairs of sound
     stages, too, to show what else would have helped. `verdict_only` leaves out prompts that cannot change a
     verdict. Of all failures `sample` are replayed (None: all), drawn as `chosen.drawn` says; with `effort.max_calls`
-    they are replayed in that order, too, until the calls are spent.
+    they are replayed in that order, too, until the calls are spent. `counter_check` asks models that judge whether
+    they were talked into their verdicts.
     """
 
     effort: Effort = Effort()
@@ -59,6 +61,7 @@ class Settings:
     workarounds: bool = False
     verdict_only: bool = False
     sample: int | None = None
+    counter_check: bool = True
 
 
 CHECKED_MODELS = 20
@@ -122,12 +125,28 @@ def replayed(
     if settings.verdict_only and (why := applies(runner, scorer)) is not None:
         notes = (*notes, f"--verdict-only saves nothing here: {why}")
     runner.allowance = None
+    if settings.counter_check:
+        notes = (*notes, *_counterchecked(everything, runner, scorer, settings.seed))
     sampling = sampling_of(found.blames, failures)
     notes = (*notes, *bounds_note(found.blames), *sample_notes(found.blames, sampling))
     fragile = fragile_of(everything, library, scorer)
     return replace(
-        found, compared=checked, fragile=fragile, notes=notes, partial=runner.stopped, sampling=sampling
+        found,
+        compared=checked,
+        fragile=fragile,
+        notes=notes,
+        executed=dict(runner.executed),
+        partial=runner.stopped,
+        sampling=sampling,
     )
+
+
+def _counterchecked(
+    everything: Sequence[Scored], runner: Runner, scorer: Scorer, seed: int
+) -> tuple[str, ...]:
+    traces = [item.trace for item in everything]
+    said = unless_stopped(runner, lambda: counterchecked(runner, scorer, traces, seed))
+    return said or ()
 
 
 def _repeats_log(checked: Sequence[Compared]) -> bool:

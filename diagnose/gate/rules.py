@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
@@ -99,7 +99,7 @@ def rule_of(text: str) -> dict[str, object]:
 def _number(value: object, where: str, low: float, high: float, expected: str) -> float:
     if isinstance(value, str):
         value = _parsed(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
         raise UsageError(f"{where}: expected {expected}, found {quoted(value)}")
     if not low <= value <= high:
         raise UsageError(f"{where}: expected {expected}, found {value:g}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from diagnose.core.artifact import Answer, Context, Decision, Output, Passage, Passages, Query, Route, Text
 from diagnose.core.game import Runs
@@ -12,6 +13,7 @@ from diagnose.core.pipeline import Pipeline
 from diagnose.core.stage import Failure, Given, Role, Stage
 from diagnose.errors import Interrupted, StageFailed
 from diagnose.replay.memo import Memo, key_of
+from diagnose.stages.addressed import JUDGES
 
 
 class Broken(Exception):
@@ -59,13 +61,21 @@ class Meter:
         return tuple(key for key, role in self._seen.items() if role == "model")
 
 
+class Heard(NamedTuple):
+    """What a model that judges said of a draft."""
+
+    stage: Stage
+    given: Given
+    accept: bool
+
+
 class Runner:
     """Runs stages through a memo. `executed` counts real calls by role, over all traces.
 
     `stop` is asked before each real call: once it says yes, that call and all later ones raise `Stopped`, and
     `stopped` tells so. `run_id` names this run of the command: only where it is gone on with do second looks past
     the memo come back from it. `allowance` bounds the different model runs of all traces together, None for no
-    bound: beyond it they raise `Broken`.
+    bound: beyond it they raise `Broken`. `heard` are the verdicts of models that judge, by run.
     """
 
     def __init__(
@@ -83,6 +93,7 @@ class Runner:
         self.unsteady: set[Role] = set()
         self.stopped = False
         self.allowance: int | None = None
+        self.heard: dict[str, Heard] = {}
         self._paid: set[str] = set()
         self._stop = stop
         self._run_id = run_id
@@ -102,12 +113,14 @@ class Runner:
         key = key_of(stage, given, self._draw(stage, repeat)[1])
         self._pay(key, stage.role)
         meter.count(key, stage.role)
-        if (output := self.memo.get(key, stage.role)) is not None:
-            return output
-        if (known := self._failed.get(key)) is not None:
-            raise Broken(failure_of(stage.role, known))
-        output = self.call(stage, given, repeat, key)
-        self.memo.put(key, output)
+        output = self.memo.get(key, stage.role)
+        if output is None:
+            if (known := self._failed.get(key)) is not None:
+                raise Broken(failure_of(stage.role, known))
+            output = self.call(stage, given, repeat, key)
+            self.memo.put(key, output)
+        if stage.name in JUDGES and isinstance(output, Decision):
+            self.heard[key] = Heard(stage, given, output.accept)
         return output
 
     def _pay(self, key: str, role: Role) -> None:

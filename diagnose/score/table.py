@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from math import inf
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -18,7 +18,7 @@ from diagnose.core.trace import Gold
 from diagnose.errors import UsageError, quoted
 from diagnose.score.abstention import abstains
 from diagnose.score.answer import contains, exact_match, numeric, rouge_l, token_f1
-from diagnose.score.judged import judged, unasked
+from diagnose.score.judged import judge_prompt, judged, unasked, vote
 from diagnose.score.lenient import lenient_pass
 from diagnose.score.retrieval import is_measure, retrieval_score
 from diagnose.score.tokens import normalised
@@ -180,6 +180,13 @@ def metric(name: str) -> Metric:
     raise UsageError(f"unknown metric {quoted(name)}: expected one of {', '.join(METRICS)}")
 
 
+class Judged(NamedTuple):
+    """An answer that a model judged, and the references it was held against."""
+
+    answer: str
+    references: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class Scorer:
     """Judges answers by one metric. Built from a pipeline's `[score]` table; a wrong one is a UsageError.
@@ -198,6 +205,7 @@ class Scorer:
     ask: Callable[[str, int], str] | None = field(default=None, compare=False, repr=False)
     judge: str = field(default="", compare=False)
     _replies: dict[tuple[str, int], str] = field(default_factory=dict, compare=False, repr=False)
+    _heard: dict[Judged, bool] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         _check_metric(self.metric)
@@ -251,7 +259,10 @@ class Scorer:
         if self.metric == "judge" and self.ask is not None:
             repeats = self.options.get("repeats", METRICS["judge"].options["repeats"])
             assert isinstance(repeats, int)
-            return judged(answer, references, self._asked, repeats)
+            found = judged(answer, references, self._asked, repeats)
+            if found.value is not None and answer.strip():
+                self._heard[Judged(answer, tuple(references))] = self.passes(found.value)
+            return found
         return METRICS[self.metric].function(answer, references, **self.options)
 
     def _asked(self, question: str, seed: int) -> str:
@@ -260,6 +271,15 @@ class Scorer:
             assert self.ask is not None
             self._replies[question, seed] = self.ask(question, seed)
         return self._replies[question, seed]
+
+    def heard(self) -> dict[Judged, bool]:
+        """What the metric's model has judged so far, and whether it let it pass."""
+        return dict(self._heard)
+
+    def says(self, answer: str, reference: str) -> bool | None:
+        """Whether the metric's model finds that an answer says what a reference says; None where it says neither yes
+        nor no."""
+        return vote(self._asked(judge_prompt(answer, reference), 0))
 
     def passes(self, score: float) -> bool:
         """Whether a score (0 to 1) reaches the pass mark."""

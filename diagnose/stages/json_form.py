@@ -26,7 +26,7 @@ _TYPES: dict[str, Callable[[object], bool]] = {
     "array": lambda v: isinstance(v, list),
     "string": lambda v: isinstance(v, str),
     "number": _is_number,
-    "integer": lambda v: _is_number(v) and float(v) == int(v),  # type: ignore[call-overload, arg-type]
+    "integer": lambda v: _is_number(v) and (isinstance(v, int) or float(v).is_integer()),  # type: ignore[arg-type]
     "boolean": lambda v: isinstance(v, bool),
     "null": lambda v: v is None,
 }

@@ -71,7 +71,11 @@ def number(field: str, value: object) -> float | None:
     value = unwrapped(value)
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise WrongField(f"{field}: expected a number, found {shown(value)}")
-    return float(value) if math.isfinite(value) else None
+    try:
+        found = float(value)
+    except OverflowError:  # an integer of hundreds of digits
+        return None
+    return found if math.isfinite(found) else None
 
 
 def unwrapped(value: object) -> object:

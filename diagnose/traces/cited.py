@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -293,7 +294,8 @@ def _texts(item: Mapping[str, Any], keys: Sequence[str]) -> Iterator[str]:
 
 def is_number(value: Any) -> bool:
     """Whether a value is a finite number and no truth value."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    # An integer of hundreds of digits is no float.
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def as_number(value: Any) -> float | None:

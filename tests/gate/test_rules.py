@@ -108,6 +108,7 @@ def test_rules_can_be_switched_off() -> None:
         ({"zzz": 0.1}, r'"zzz": no such rule; expected one of alpha, '),
         ({"margin": "wide"}, 'margin: expected a number from 0 to 1, found "wide"'),
         ({"margin": 7}, "margin: expected a number from 0 to 1, found 7"),
+        ({"margin": 10**400}, "margin: expected a number from 0 to 1, found "),
         ({"margin": True}, 'margin: expected a number from 0 to 1, found "True"'),
         ({"margin": float("nan")}, 'margin: expected a number from 0 to 1, found "nan"'),
         ({"margin": 0.005}, r"margin: expected more than min_effect \(0.01\), found 0.005"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import xml.etree.ElementTree as ET
 from collections import Counter
 from html.parser import HTMLParser
@@ -153,3 +154,82 @@ def test_a_link_in_the_report_folder_is_replaced_not_followed(log: Path, tmp_pat
         (out / name).symlink_to(victim)
     out_of(laced(log, "plain"), out)
     assert victim.read_text() == "precious"
+
+
+@pytest.fixture(scope="module")
+def wide(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Two logs with 12 questions: one whose ids, fields and corpus are hostile texts, each another, and a plain one."""
+    hostile = [*SHORT.values(), *CELLS]
+    made = []
+    for name in ("hostile", "plain"):
+        log = logged(tmp_path_factory.mktemp(name) / "desk", most=12)
+        corpus = log.with_name("corpus.jsonl")
+        passages = [json.loads(line) for line in corpus.read_text().splitlines()]
+        rows = [json.loads(line) for line in log.read_text().splitlines()]
+        for i, passage in enumerate(passages):
+            # A corpus with half a surrogate pair is refused, in a sentence.
+            text = (
+                hostile[i % len(hostile)].encode("utf-8", "ignore").decode() if name == "hostile" else "plain"
+            )
+            passage |= {"title": text, "text": f"{passage['text']} {text}", "tags": {text[:40] or "x": text}}
+        for i, row in enumerate(rows):
+            text = hostile[i % len(hostile)] if name == "hostile" else "plain"
+            row |= {"trace_id": f"{text[:60]} {i}", "tags": {"tenant": text}}
+            row["query"]["history"] = [{"role": "user", "content": text}]
+        corpus.write_text("".join(json.dumps(one) + "\n" for one in passages))
+        for path in (log, log.with_name("queries.jsonl")):
+            path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        worse = log.with_name("pipeline.toml").read_text().replace('"own:rank"', '"own:rank_worst_first"')
+        log.with_name("pipeline.toml").write_text(worse)
+        log.with_name("better.toml").write_text(worse.replace('"own:rank_worst_first"', '"own:rank"'))
+        made.append(log)
+    return made[0], made[1]
+
+
+SWEEP = ("--sweep", "stages.packer.budget_tokens=40,80")
+
+
+def forms_of(log: Path, out: Path) -> dict[str, bytes]:
+    """What the commands beside `run`, `gate` and `show` write and say of a log."""
+    pipeline, better = log.with_name("pipeline.toml"), log.with_name("better.toml")
+    swaps = [part for suffix in ("json", "md", "html") for part in ("-o", out / f"swaps.{suffix}")]
+    changes = [part for suffix in ("json", "md", "html") for part in ("-o", out / f"changes.{suffix}")]
+    floor = ("--fidelity-floor", 0)
+    said = {}
+    for line in (
+        ("run", log, "-p", pipeline, "-o", out / "report", *floor, *SWEEP),
+        ("run", log, "-p", better, "-o", out / "better", *floor, "--baseline", out / "report"),
+        ("budget", log, "-p", pipeline, "-o", out / "budget", *SWEEP),
+        ("compare", pipeline, better, "--traces", log, *swaps),
+        ("compare", out / "report", out / "better", *changes),
+        ("trust", log, "-p", better, "--fault", "lose-gold", "--attach", out / "better"),
+        ("annotate", out / "report", "--to", out / "annotations.jsonl"),
+        ("convert", log, "-o", out / "converted.jsonl"),
+        ("check", log),
+        ("show", out / "better", "--baseline", out / "report", "-o", out / "beside.html"),
+    ):
+        done = command(*line)
+        assert done.exit_code in (0, 1, 6), (line, done.stderr)
+        said[f"what {line[0]} says, {len(said)}"] = done.stdout_bytes + done.stderr_bytes
+    return said | {str(p.relative_to(out)): p.read_bytes() for p in out.rglob("*") if p.is_file()}
+
+
+def test_no_other_command_obeys_them_either(wide: tuple[Path, Path], tmp_path: Path) -> None:
+    hostile, plain = (forms_of(log, tmp_path / name) for log, name in zip(wide, "hp", strict=True))
+    pages = [name for name in hostile if name.endswith(".html")]
+    assert sorted(pages) == sorted(name for name in plain if name.endswith(".html"))
+    assert len(pages) == 7
+    for name, body in hostile.items():
+        text = body.decode()
+        if name.endswith(".html"):
+            shape, model = shape_of(text), shape_of(plain[name].decode())
+            assert shape.handlers == [], name
+            assert set(shape.tags) <= set(model.tags), name
+            assert shape.tags["script"] <= model.tags["script"], name
+            assert [link for link in shape.links if not link.startswith(("#", "data:"))] == [], name
+        elif name.endswith((".json", ".jsonl")):
+            for line in text.split("\n") if name.endswith("l") else [text]:
+                assert not line or json.loads(line), name
+        elif not name.endswith(".toml"):
+            assert list(commands(text)) == [], name
+            assert "<script" not in re.sub(r"(`+).*?\1", "", text) or not name.endswith(".md"), name

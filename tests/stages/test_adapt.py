@@ -140,7 +140,7 @@ def test_a_retriever_may_name_passages_of_the_corpus_or_bring_its_own() -> None:
     assert passages("retriever", ["same"], Known()) == passages("retriever", ["same"], Known())
 
 
-@pytest.mark.parametrize("score", [math.nan, math.inf, -math.inf, None, np.float64("nan")])
+@pytest.mark.parametrize("score", [math.nan, math.inf, -math.inf, None, np.float64("nan"), 10**400])
 def test_a_score_that_orders_nothing_is_none(score: object) -> None:
     assert passages("retriever", [{"id": "x", "text": "y", "score": score}])[0].score is None
     assert passages("retriever", [("d1", score)])[0].score is None

@@ -135,3 +135,10 @@ def test_any_json_object_is_found_between_prose(value: object, before: str, afte
     decision = json_schema(HERE, {"type": "object", "required": ["v"]})("?", Answer(draft))
     alone = draft.strip(" \t\r\n") == document
     assert decision == (Decision(True) if alone else Decision(False, document))
+
+
+def test_a_number_longer_than_any_float_is_an_integer() -> None:
+    guard = json_schema(Path(), {"type": "integer"}, repair="none")
+    assert guard("Q?", Answer("9" * 400)).accept
+    assert guard("Q?", Answer("2.0")).accept
+    assert not guard("Q?", Answer("2.5")).accept
