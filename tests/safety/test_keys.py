@@ -98,6 +98,43 @@ def test_a_key_is_in_no_artefact(
         assert (out / "report.json").exists()
 
 
+def test_a_key_is_in_no_artefact_of_the_other_commands(server: LocalServer, tmp_path: Path) -> None:
+    quoting(server)
+    desk = tmp_path / "desk"
+    pipeline = made(desk, {"model": MODEL.format(url=server.url)}, most=11)
+    (desk / "other.toml").write_text(pipeline.read_text().replace("small", "smaller"))
+    place = tmp_path / "made"
+    place.mkdir()
+    environment = {"DIAGNOSE_CACHE_DIR": str(tmp_path / "cache"), "OPENAI_API_KEY": KEY, "COLUMNS": "300"}
+    log, out, sweep = place / "traces.jsonl", place / "out", ("--sweep", "stages.packer.budget_tokens=40,80")
+    swaps = [part for suffix in ("json", "md", "html") for part in ("-o", place / f"swaps.{suffix}")]
+    gates = [
+        part for suffix in ("json", "md", "html", "xml", "sarif") for part in ("-o", place / f"g.{suffix}")
+    ]
+    said = b""
+    for line in (
+        ("record", desk / "queries.jsonl", "-p", pipeline, "-o", log, "--no-timing"),
+        ("check", log),
+        ("convert", log, "-o", place / "again.jsonl"),
+        ("run", log, "-p", pipeline, "-o", out, *sweep),
+        ("attribute", out / "games.jsonl", "-o", place / "attributed"),
+        ("budget", log, "-p", pipeline, "-o", place / "budget", *sweep),
+        ("compare", pipeline, desk / "other.toml", "--traces", log, *swaps),
+        ("compare", out, out, "-o", place / "same.html"),
+        ("trust", log, "-p", pipeline, "--fault", "lose-gold", "--attach", out),
+        ("gate", out, "--baseline", out, *gates),
+        ("annotate", out, "--to", place / "annotations.jsonl"),
+        ("show", out, "-o", place / "failures.csv"),
+        ("show", out, "q01"),
+    ):
+        said += told(*line, environment=environment)
+    assert b"Traceback" not in said
+    found = artefacts(tmp_path / "cache", place)
+    assert len(found) > 25
+    for name, body in {**found, "both streams": said}.items():
+        assert KEY.encode() not in body, name
+
+
 @pytest.mark.parametrize("function", ["leaks", "answers_with_it"])
 def test_what_a_stage_of_the_users_lets_slip_is_taken_out(tmp_path: Path, function: str) -> None:
     desk = tmp_path / "desk"
