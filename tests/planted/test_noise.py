@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -27,7 +28,7 @@ def noisy(pipeline: Pipeline, rate: float) -> Pipeline:
     return replace(pipeline, stages=tuple(map(flaky, pipeline.stages)))
 
 
-def counted(blames: tuple[Blame, ...]) -> Counter[str]:
+def counted(blames: Sequence[Blame]) -> Counter[str]:
     return Counter(b.verdict for b in blames)
 
 

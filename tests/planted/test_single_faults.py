@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 import pytest
 
@@ -75,11 +76,11 @@ def broke_contract(trace: Trace, role: Role) -> bool:
     raise AssertionError(f"{role} has no output in {trace.trace_id}")
 
 
-def verdicts(blames: tuple[Blame, ...]) -> Counter[str]:
+def verdicts(blames: Sequence[Blame]) -> Counter[str]:
     return Counter(b.verdict for b in blames)
 
 
-def check(pipeline: Pipeline, fault: str) -> tuple[Blame, ...]:
+def check(pipeline: Pipeline, fault: str) -> Sequence[Blame]:
     """The blame of the failures that a planted fault causes, after checking what holds for every fault."""
     planted = FAULTS[fault]
     log = log_of(with_faults(pipeline, planted))

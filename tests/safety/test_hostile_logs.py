@@ -195,7 +195,7 @@ def forms_of(log: Path, out: Path) -> dict[str, bytes]:
     swaps = [part for suffix in ("json", "md", "html") for part in ("-o", out / f"swaps.{suffix}")]
     changes = [part for suffix in ("json", "md", "html") for part in ("-o", out / f"changes.{suffix}")]
     floor = ("--fidelity-floor", 0)
-    said = {}
+    said: dict[str, bytes] = {}
     for line in (
         ("run", log, "-p", pipeline, "-o", out / "report", *floor, *SWEEP),
         ("run", log, "-p", better, "-o", out / "better", *floor, "--baseline", out / "report"),
