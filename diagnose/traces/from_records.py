@@ -83,7 +83,7 @@ def trace_of_record(
     steps = tuple(_steps(row, answer, account, text_of))
     trace = Trace(
         _trace_id(row, document, format, account),
-        Query(query, _history(row, asked)),
+        Query(query, _history(row, asked, account)),
         steps,
         gold,
         _outcome(row, format, account),
@@ -116,8 +116,12 @@ def _trace_id(row: Row, document: Document, format: str, account: Account) -> st
     return account.place(document.source, document.line)
 
 
-def _history(row: Row, asked: Any) -> tuple[Turn, ...]:
-    stated = messages_in(row.get("history"))
+def _history(row: Row, asked: Any, account: Account) -> tuple[Turn, ...]:
+    held = row.get("history")
+    stated = messages_in(held)
+    if held and not stated and held != asked:
+        expected = "expected a list of turns with role and content"
+        account.note(f"conversations in an unknown shape: left out, so the question stands alone; {expected}")
     return stated or (history_in(asked) if isinstance(asked, Mapping | list) else ())
 
 
