@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from diagnose.attribute.gains import Log
+from diagnose.attribute.gains import Log, Swayed
 from diagnose.attribute.shapley import divide
 from diagnose.attribute.summarise import Summary, summarise, triage_of
 from diagnose.core.blame import Blame, FunnelStep, Undecided, Verdict
@@ -277,3 +278,39 @@ def test_repairs_that_break_right_answers_are_charged() -> None:
     unchecked = summarise(games, blames, Log(100, 0.8), seed=1).ranking[0].fix_alone
     assert None not in (gain.low, gain.high, unchecked.low, unchecked.high)
     assert gain.high - gain.low > unchecked.high - unchecked.low  # type: ignore[operator]
+
+
+def swayed(right: float, *failing: tuple[str, float]) -> Swayed:
+    """Of two stages whose losses are swayed by failures one way and by right answers the other way."""
+    roles: tuple[Role, ...] = ("ranker", "model")
+    rows = {trace_id: np.array([x, -x, x, x]) for trace_id, x in failing}
+    return Swayed(roles, rows, np.full((70, 4), right) * [1, -1, 1, 1])
+
+
+def test_what_traces_tell_of_each_other_widens_the_intervals_and_nothing_else() -> None:
+    games, blames = log_of({"ranker": 14, "model": 16})
+    plain = summarise(games, blames, Log(100, 0.7), seed=1)
+    sway = swayed(-0.3, *((b.trace_id, 0.7) for b in blames))
+    found = summarise(games, blames, Log(100, 0.7, swayed=sway), seed=1)
+    for before, after in zip(plain.ranking, found.ranking, strict=True):
+        assert (before.role, before.share, before.loss) == (after.role, after.share, after.loss)
+        assert before.fix_alone.gain == after.fix_alone.gain
+        if before.role in sway.roles:
+            assert width(after.low, after.high) > 1.2 * width(before.low, before.high)
+            assert width(after.fix_alone.low, after.fix_alone.high) > 1.2 * width(
+                before.fix_alone.low, before.fix_alone.high
+            )
+        else:
+            assert before == after
+
+
+def test_traces_that_tell_nothing_of_each_other_change_nothing() -> None:
+    games, blames = log_of({"ranker": 14, "model": 16})
+    nothing = swayed(0.0, *((b.trace_id, 0.0) for b in blames))
+    plain = summarise(games, blames, Log(100, 0.7), seed=1)
+    assert summarise(games, blames, Log(100, 0.7, swayed=nothing), seed=1) == plain
+
+
+def width(low: float | None, high: float | None) -> float:
+    assert low is not None and high is not None
+    return high - low

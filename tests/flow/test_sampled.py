@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from diagnose.core.artifact import Answer, Output
 from diagnose.core.pipeline import Pipeline
 from diagnose.core.stage import Given, Stage
 from diagnose.errors import UsageError
-from diagnose.flow import Settings
+from diagnose.flow import Settings, reported
 from diagnose.stages.faults import FAULTS, Around, faulty
-from tests.planted.desk import desk, diagnosed, gold_of, log_of, with_faults
+from tests.planted.desk import desk, diagnosed, gold_of, log_of, scorer_of, with_faults
 
 
 @pytest.fixture(scope="module")
@@ -115,3 +116,23 @@ def test_ablations_tell_how_a_model_fails_that_may_answer_otherwise(healthy: Pip
     assert all("right with gold alone, wrong as soon" in (b.evidence or "") for b in told.blames)
     assert not any("right with gold alone" in (b.evidence or "") for b in bare.blames)
     assert all(t.runs.model > b.runs.model for t, b in zip(told.blames, bare.blames, strict=True))
+
+
+def test_every_trace_of_a_noisy_log_tells_something_of_the_others(healthy: Pipeline) -> None:
+    flaky = noisy(with_faults(healthy, FAULTS["inverted"]), 0.35)
+    log = log_of(flaky)
+    found = diagnosed(flaky, log)
+    assert found.swayed is not None
+    assert set(found.swayed.failing) == {b.trace_id for b in found.blames if b.shares}
+    rows = np.array([*found.swayed.failing.values(), *found.swayed.right])
+    assert np.abs(rows).max() > 0.001
+    assert rows.sum(axis=0) == pytest.approx(np.zeros(8), abs=1e-9)
+    report = reported(found, flaky, scorer_of(flaky), 0, "x")
+    bare = reported(replace(found, swayed=None), flaky, scorer_of(flaky), 0, "x")
+    assert [r.share for r in report.ranking] == [r.share for r in bare.ranking]
+    assert [r.low for r in report.ranking] != [r.low for r in bare.ranking]
+
+
+def test_a_steady_log_has_nothing_of_the_kind(healthy: Pipeline) -> None:
+    inverted = with_faults(healthy, FAULTS["inverted"])
+    assert diagnosed(inverted, log_of(inverted)).swayed is None
