@@ -21,14 +21,14 @@ LARGE = 200_000
 PASSAGES, LENGTH = 10, 60
 
 
-def make(path: Path, n: int) -> None:
+def make(path: Path, n: int, passages_each: int = PASSAGES) -> None:
     """A log of `n` traces; in one of five the evidence is lost, a third of the answers is wrong."""
     rng = random.Random(0)
     texts = [" ".join(rng.choices(WORDS, k=LENGTH)) for _ in range(5_000)]
     with path.open("w") as file:
         for i in range(n):
-            picked = rng.sample(range(len(texts)), PASSAGES)
-            gold = picked[rng.randrange(PASSAGES)] if rng.random() < 0.8 else 5_000
+            picked = rng.sample(range(len(texts)), passages_each)
+            gold = picked[rng.randrange(passages_each)] if rng.random() < 0.8 else 5_000
             answer = f"{WORDS[i % 30]} {i}"
             said = answer if rng.random() < 0.67 else "something else"
             passages = [

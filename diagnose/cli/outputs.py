@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from diagnose.cli.parts import drop_parts
 from diagnose.cli.session import paper, say
 from diagnose.errors import NO_SPACE, UsageError
 
@@ -70,6 +71,7 @@ def write_folder(
     write_jsonl(folder / REPLAYS, found.cases)
     write_jsonl(folder / OUTCOMES, outcomes or outcomes_of(found, report.provenance.pass_mark))
     write_pages(folder, report, found.blames, found.games, found.cases)
+    drop_parts(folder)
     write_bytes(folder / REPORT, json_report(report))
 
 

@@ -203,7 +203,7 @@ def run(
     )
     run_id = _begin(output, log, loaded, scorer, settings, resume, no_memo, quiet)
     with runner_of(loaded, seed, no_memo, quiet, run_id=run_id) if loaded else nullcontext() as runner:
-        found = _replayed(log, runner, scorer, settings, retry_errors, quiet)
+        found = _replayed(log, runner, scorer, settings, retry_errors, quiet, None if redactor else output)
     found = replace(found, notes=(*notes, *found.notes))
     report = marked(flow.reported(found, loaded, scorer, seed, command, problems=problems), stand_ins)
     report = write_redacted(output, report, found, redactor, quiet)
@@ -268,15 +268,23 @@ def _refuse(found: Found, report: Report | None, strict: bool, quiet: bool) -> N
 
 
 def _replayed(
-    log: Sequence[Trace], runner: Runner | None, scorer: Scorer, settings: Settings, again: bool, quiet: bool
+    log: Sequence[Trace],
+    runner: Runner | None,
+    scorer: Scorer,
+    settings: Settings,
+    again: bool,
+    quiet: bool,
+    folder: Path | None,
 ) -> Found:
-    """The replays, or what the log says alone; with `again`, stage calls that failed are made once more."""
+    """The replays, or what the log says alone; with `again`, stage calls that failed are made once more. What is done
+    is kept in the folder."""
     from diagnose import flow
+    from diagnose.cli.parts import parts
 
     if runner is None:
         return flow.observed(log, scorer)
-    with progress("replaying", quiet) as tick:
-        found = flow.replayed(log, runner, scorer, settings, tick, lambda said: say(said, quiet))
+    with progress("replaying", quiet) as tick, parts(folder) as keep:
+        found = flow.replayed(log, runner, scorer, settings, tick, lambda said: say(said, quiet), keep)
         if again and not runner.stopped and (n := runner.forget_failures()):
             say(f"making {n} stage calls that failed once more", quiet)
             found = flow.replayed(log, runner, scorer, settings, tick)

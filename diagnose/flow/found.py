@@ -18,6 +18,14 @@ Progress = Callable[[int, int], None]
 """Called with the number of failures done and their total."""
 
 
+Keep = Callable[[Blame, Game | None], None]
+"""Called with each failure's blame and game as soon as they are known."""
+
+
+def unkept(blame: Blame, game: Game | None) -> None:
+    """Nothing is kept before the end."""
+
+
 def silent(done: int, total: int) -> None:
     """No progress."""
 

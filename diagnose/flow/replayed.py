@@ -28,7 +28,7 @@ from diagnose.flow.chosen import (
 from diagnose.flow.counterchecked import counterchecked
 from diagnose.flow.failing import Failing, case_of, evidence_of, facts_of, failing_of, not_replayable
 from diagnose.flow.faithful import checked_fidelity, fragile_of, refuse_unfaithful
-from diagnose.flow.found import Found, Progress, Scored, silent
+from diagnose.flow.found import Found, Keep, Progress, Scored, silent, unkept
 from diagnose.flow.lazily import Settled, applies, bounds_note, settled
 from diagnose.flow.logged import failed, logged_case, scored, unreplayed
 from diagnose.flow.probing import probed_blame
@@ -78,6 +78,7 @@ def replayed(
     settings: Settings = Settings(),
     progress: Progress = silent,
     told: Callable[[str], None] | None = None,
+    keep: Keep = unkept,
 ) -> Found:
     """Replay every failure of a log under every coalition of repaired stages.
 
@@ -85,7 +86,8 @@ def replayed(
     (`Unfaithful`). Where there is no failure to blame anybody for, that is done with a sample of the log, and what
     drifted is in the report. Then each prompt is run once where every stage is deterministic, by its own word and by
     the A/A test of that first replay; else prompts are repeated until the verdicts are settled or the calls
-    are spent, and `passing` is refused (`UsageError`).
+    are spent, and `passing` is refused (`UsageError`). `keep` gets each failure once it is done, where failures are
+    done one by one.
     """
     everything = tuple(scored(trace, scorer) for trace in traces)
     library = Library(runner.pipeline.corpus)
@@ -106,7 +108,7 @@ def replayed(
         refuse_unfaithful(runner.pipeline, checked, settings.fidelity_floor)
     if all(runner.steady(stage) for stage in runner.pipeline.stages):
         again = _repeats_log(checked) if lazy else None
-        found = _once(everything, failures, picked, right, runner, settings, progress, again)
+        found = _once(everything, failures, picked, right, runner, settings, progress, again, keep)
     else:
         if settings.passing:
             raise UsageError(
@@ -206,6 +208,7 @@ def _once(
     settings: Settings,
     progress: Progress,
     repeats_log: bool | None = None,
+    keep: Keep = unkept,
 ) -> Found:
     """Each failure in turn; verdicts only where `repeats_log` says what the model was seen to do."""
     by_place: dict[int, _Done | Settled] = {}
@@ -216,6 +219,8 @@ def _once(
             made = unless_stopped(runner, partial(_diagnosed, one, runner, settings))
         else:
             made = unless_stopped(runner, partial(settled, one, runner, repeats_log))
+        if made is not None:
+            keep(made.blame, made.game)
         by_place[place] = made or _Done(unplayed(one), case=logged_case(one.item, one.known))
         progress(len(by_place), len(picked) + len(right))
     done = [

@@ -213,6 +213,36 @@ def test_a_log_is_gone_on_with_by_the_same_pipeline_only(desk: SlowDesk, tmp_pat
     assert len(out.read_text().splitlines()) == 8
 
 
+# ---- killed: what was done is there
+
+
+def test_a_run_that_is_killed_leaves_a_line_for_each_failure_that_was_done(
+    desk: SlowDesk, tmp_path: Path, cache: Path
+) -> None:
+    expected, calls = whole(desk)
+    out = tmp_path / "half" / "out"
+    process = desk.start(*run_of(desk, out), cache=cache, slow_s=0.2)
+    waited(desk, process, calls - 2)
+    process.kill()
+    process.communicate()
+    assert not (out / "report.json").exists()
+    for name in ("blame.jsonl", "games.jsonl"):
+        kept = (out / f"{name}.part").read_bytes().splitlines()
+        assert 0 < len(kept) < len(expected[name].splitlines())
+        assert set(kept) <= set(expected[name].splitlines())
+    assert command(*run_of(desk, out, "--resume")).exit_code == 0
+    assert files(out) == expected, "and nothing of it is left over"
+
+
+def test_what_is_to_be_redacted_is_not_kept_before_it_is(desk: SlowDesk, tmp_path: Path, cache: Path) -> None:
+    out = tmp_path / "half" / "out"
+    process = desk.start(*run_of(desk, out, "--redact"), cache=cache, slow_s=0.1)
+    waited(desk, process, 6)
+    process.kill()
+    process.communicate()
+    assert list(out.glob("*.part")) == []
+
+
 # ---- two at once, and a disk that is full
 
 
