@@ -66,17 +66,19 @@ class Fetcher:
         """The JSON that the removal of what is at a path is answered with."""
         return self._json("DELETE", path, None, None)
 
-    def answers(self, path: str) -> bool:
-        """Whether a path answers with JSON: which server is this?"""
+    def refusal(self, path: str) -> str | None:
+        """Why a path does not answer with JSON, None where it does: which server is this?
+
+        Raises StageFailed where the server wants a key or goes on being busy, since it may be the one."""
         try:
-            self._json("GET", path, None, None, retries=0)
-        except BadInput:
-            return False
+            self._json("GET", path, None, None, knocking=True)
+        except BadInput as error:
+            return str(error)
         except StageFailed as error:
-            if "(HTTP 401)" in str(error) or "(HTTP 403)" in str(error):
+            if any(f"HTTP {status}" in str(error) for status in (401, 403, 429, 503)):
                 raise
-            return False
-        return True
+            return str(error)
+        return None
 
     def _json(
         self,
@@ -84,17 +86,17 @@ class Fetcher:
         path: str,
         parameters: Mapping[str, Any] | None,
         body: Any,
-        retries: int | None = None,
+        knocking: bool = False,
     ) -> Any:
+        """`knocking`: whoever is not there at once is not there."""
         import httpx
 
-        url = self.base + path
-        retries = RETRIES if retries is None else retries
+        url, retries = self.base + path, RETRIES
         for attempt in range(retries + 1):
             try:
                 response, data = self._answer(method, url, parameters, body)
             except httpx.HTTPError as error:
-                if attempt == retries:
+                if attempt == retries or knocking:
                     reason = visible(str(error)) or type(error).__name__
                     raise StageFailed(f"{self.base}: no whole answer from the server ({reason})") from error
                 self._sleep(self._wait_s(attempt, None))

@@ -73,13 +73,13 @@ def documents_of_server(url: str, format: str, project: str | None) -> Iterator[
 def tool_of(base: str) -> str:
     """Which server answers at an address: `phoenix` or `mlflow`. Raises StageFailed where neither does."""
     with Fetcher(base, (*PHOENIX_KEYS, *MLFLOW_KEYS)) as fetcher:
-        if fetcher.answers("/v1/projects?limit=1"):
+        if (refusal := fetcher.refusal("/v1/projects?limit=1")) is None:
             return "phoenix"
-        if fetcher.answers("/api/2.0/mlflow/experiments/search?max_results=1"):
+        if fetcher.refusal("/api/2.0/mlflow/experiments/search?max_results=1") is None:
             return "mlflow"
     raise StageFailed(
-        f"{base}: neither a Phoenix nor an MLflow server answers there "
-        f"(--format phoenix or --format mlflow says which it should be)"
+        f"{base}: neither a Phoenix nor an MLflow server answers there (--format phoenix or --format mlflow says "
+        f"which it should be); {refusal.removeprefix(base).lstrip(": ")}"
     )
 
 

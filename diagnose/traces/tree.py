@@ -58,7 +58,13 @@ def forest_of(spans: Iterable[Span], account: Account) -> Forest:
         if span.label in (OF_LOG, OF_ROW):
             logged.setdefault(key, []).append(span)
             continue
-        if (twin := by_id.get(key)) is not None:
+        twin = by_id.get(key)
+        if twin is not None and _differ(twin.span, span):
+            account.note(
+                "different spans under one id: kept apart, under the first one's parent", span.trace_id
+            )
+            by_id[f"{key} {n}"] = Node(span)
+        elif twin is not None:
             account.note("spans logged more than once were merged", span.trace_id)
             twin.span = merged(twin.span, span)
         else:
@@ -83,6 +89,18 @@ def _count_joint(by_id: dict[str, Node], account: Account) -> None:
         else:
             what = "retrieved documents logged as one text (get_qa_with_reference): taken for one passage"
             account.note(what, by_id[key].span.trace_id)
+
+
+def _differ(one: Span, other: Span) -> bool:
+    """Whether two records of one id are of two spans: they say different names and different starts."""
+    return bool(
+        one.name
+        and other.name
+        and one.name != other.name
+        and one.start_ns
+        and other.start_ns
+        and one.start_ns != other.start_ns
+    )
 
 
 def merged(one: Span, other: Span) -> Span:

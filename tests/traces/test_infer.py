@@ -12,7 +12,7 @@ from diagnose.core.artifact import Context, Decision, Passage, Passages, Text
 from diagnose.core.trace import Usage
 from diagnose.stages.corpus import MemoryCorpus
 from tests.traces.reading import answer, ids, notes, one, read, roles, texts, written
-from tests.traces.sample_logs import listed, otlp, span
+from tests.traces.sample_logs import ANSWER, listed, openinference, otlp, span
 
 KIND = "openinference.span.kind"
 Q = "how long do refunds take to arrive"
@@ -336,6 +336,15 @@ def test_strays_that_share_only_a_trace_id_stay_together(tmp_path: Path) -> None
     traces, _, account = read(log(tmp_path, retriever(2, A, parent=77), model(3, f"{A[1]} {Q}", parent=77)))
     assert roles(traces[0]) == ["retriever", "packer", "model"]
     assert account.noted["spans whose parent is not in the log: taken for the top of their tree"].n == 2
+
+
+def test_different_spans_of_one_id_are_kept_apart(tmp_path: Path) -> None:
+    spans = [{**item, "span_id": "1" * 16} for item in openinference()]
+    traces, problems, account = read(written(tmp_path, otlp(spans)))
+    assert not problems
+    (trace,) = traces
+    assert (roles(trace), answer(trace)) == (["retriever", "ranker", "packer", "model"], ANSWER)
+    assert any("different spans under one id" in what for what in account.noted)
 
 
 def test_circles_are_cut(tmp_path: Path) -> None:

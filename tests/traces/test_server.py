@@ -167,6 +167,23 @@ def test_a_first_page_that_fails_is_an_error(fault: str, monkeypatch: pytest.Mon
         everything(url)
 
 
+@pytest.mark.parametrize("fault", FAULTS)
+def test_whoever_answers_so_is_not_taken_for_absent(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even where nobody said which server it is."""
+    monkeypatch.setattr("diagnose.traces.fetch.time.sleep", lambda _: None)
+    monkeypatch.setattr("diagnose.traces.fetch.RETRIES", 2)
+    answered, _, message = FAULTS[fault]
+    asked = []
+
+    def handle(*request: Any) -> Answer:
+        asked.append(request)
+        return answered
+
+    with serving(handle) as url, pytest.raises(DiagnoseError, match=message):
+        everything(url)
+    assert len(asked) < 12
+
+
 @pytest.mark.parametrize("fault", ["a web page", "no such thing", "half an answer"])
 def test_a_later_page_that_fails_keeps_what_came_before(fault: str) -> None:
     answered, _, message = FAULTS[fault]
