@@ -79,7 +79,7 @@ def tool_of(base: str) -> str:
             return "mlflow"
     raise StageFailed(
         f"{base}: neither a Phoenix nor an MLflow server answers there (--format phoenix or --format mlflow says "
-        f"which it should be); {refusal.removeprefix(base).lstrip(": ")}"
+        f"which it should be); {refusal.removeprefix(base).lstrip(': ')}"
     )
 
 
