@@ -61,8 +61,10 @@ test: lint browser
 
 # Coverage-guided fuzzing needs atheris, which is kept out of the environment that everything else runs in.
 torture: setup $(TORTURE)/.installed
-	DIAGNOSE_TORTURE=1 $(BIN)/python -m pytest -s tests/safety tests/cli/test_interrupt.py tests/stages/test_breaker.py \
-		tests/stages/test_endpoint.py tests/stages/test_bad_endpoints_in_runs.py tests/replay tests/laws tests/report $(PYTEST_ARGS)
+	DIAGNOSE_TORTURE=1 $(BIN)/python -m pytest -s tests/safety tests/cli/test_interrupt.py tests/cli/test_interrupt_others.py \
+		tests/stages/test_breaker.py tests/stages/test_endpoint.py tests/stages/test_bad_endpoints_in_runs.py \
+		tests/stages/test_addressed.py tests/flow/test_counterchecked.py tests/traces/test_limits.py tests/replay tests/laws \
+		tests/report $(PYTEST_ARGS)
 	$(TORTURE)/bin/python -m tests.safety.fuzz_atheris -runs=$(RUNS) -seed=1 -max_len=8192 -timeout=30
 
 $(TORTURE)/.installed: $(VENV)/.installed
