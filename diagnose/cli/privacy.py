@@ -29,7 +29,7 @@ def redactor_of(redact: bool, also: Path | None) -> Redactor | None:
 
 
 def _own(path: Path) -> dict[str, re.Pattern[str]]:
-    """The user's own patterns: a TOML file of names and Python patterns."""
+    """The user's own patterns: a TOML file of names, and for each a Python pattern or a list of words."""
     try:
         table = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except OSError as error:
@@ -42,8 +42,12 @@ def _own(path: Path) -> dict[str, re.Pattern[str]]:
 def _pattern(name: str, pattern: object, path: Path) -> re.Pattern[str]:
     if not NAME.fullmatch(name):
         raise UsageError(f"{path} {quoted(name)}: expected a name of small letters, digits and hyphens")
+    if isinstance(pattern, list) and pattern and all(isinstance(w, str) and w.strip() for w in pattern):
+        return _any_of(pattern)
     if not isinstance(pattern, str):
-        raise UsageError(f"{path} {name}: expected a pattern in quotes, found {quoted(pattern)}")
+        raise UsageError(
+            f"{path} {name}: expected a pattern in quotes or a list of words, found {quoted(pattern)}"
+        )
     try:
         compiled = re.compile(pattern)
     except re.error as error:
@@ -53,6 +57,13 @@ def _pattern(name: str, pattern: object, path: Path) -> re.Pattern[str]:
     if compiled.fullmatch(""):
         raise UsageError(f"{path} {name}: the pattern {quoted(pattern)} matches nothing at all, everywhere")
     return compiled
+
+
+def _any_of(words: list[str]) -> re.Pattern[str]:
+    """A pattern of words taken as they are, in any case and with any blanks between their parts; longer ones first."""
+    told = sorted({" ".join(word.split()) for word in words}, key=lambda word: (-len(word), word))
+    listed = "|".join(r"\s+".join(map(re.escape, word.split())) for word in told)
+    return re.compile(rf"(?<!\w)(?:{listed})(?!\w)", re.IGNORECASE)
 
 
 def write_redacted(
@@ -77,5 +88,5 @@ def write_redacted(
     )
     write_folder(folder, told, cleared, redactor.all(outcomes_of(found, report.provenance.pass_mark)))
     counts = ", ".join(f"{kind} {n}" for kind, n in redactor.counts().items()) or "nothing"
-    say(f"redacted: {counts} (forms only: names and addresses stay)", quiet)
+    say(f"redacted: {counts} (forms and what --redact-also lists: other names and addresses stay)", quiet)
     return told

@@ -39,9 +39,9 @@ NOISY: dict[Role, str] = {**STEADY, "model": 'use = "own:guess_slowly"'}
 class SlowDesk:
     """A desk in a folder with its log; `calls` is how often its model was called."""
 
-    def __init__(self, folder: Path, most: int = 8, tables: dict[Role, str] = STEADY) -> None:
+    def __init__(self, folder: Path, most: int = 8, tables: dict[Role, str] = STEADY, more: str = "") -> None:
         self.folder = folder
-        self.log = logged(folder, tables, SLOW, most)
+        self.log = logged(folder, tables, SLOW + more, most)
         self.pipeline = folder / "pipeline.toml"
         self.forget()
 

@@ -142,3 +142,47 @@ def test_two_reports_are_not_gone_on_with(tmp_path: Path) -> None:
     refused(
         command("compare", tmp_path / "a", tmp_path / "b", "--resume"), 2, "--resume is for two pipelines"
     )
+
+
+JUDGED = """
+[score]
+metric = "judge"
+[score.model]
+use = "own:judging"
+deterministic = true
+"""
+JUDGING = """
+def judging(query, context):
+    with open(__file__ + ".asked", "a") as file:
+        file.write("?")
+    time.sleep(float(os.environ.get("SLOW_S", "0")))
+    reference = query.partition("<<reference ")[2].partition(">>\\n")[2].partition("\\n<<end")[0]
+    return "yes" if reference in query.partition("<<answer ")[2] else "no"
+"""
+
+
+def test_the_metrics_judge_is_asked_nothing_twice(tmp_path: Path, cache: Path) -> None:
+    desk = SlowDesk(tmp_path / "desk", 8, more=JUDGING)
+    worse = desk.pipeline
+    worse.write_text(worse.read_text() + JUDGED)
+    asked = desk.folder / "own.py.asked"
+    done = command("record", desk.folder / "queries.jsonl", "-p", worse, "-o", desk.log, "--no-timing")
+    assert done.exit_code == 0, done.stderr
+
+    def run(out: Path, *more: object) -> tuple[object, ...]:
+        return ("run", desk.log, "-p", worse, "-o", out, *more)
+
+    asked.write_text("")
+    whole_out = tmp_path / "whole" / "out"
+    assert command(*run(whole_out, "--no-memo")).exit_code == 0
+    times = len(asked.read_text())
+    assert times > 10
+    asked.write_text("")
+    desk.forget()
+    out = tmp_path / "half" / "out"
+    code, talk = desk.interrupted(*run(out), cache=cache, after=6, slow_s=0.02)
+    assert code == 130, talk
+    done = command(*run(out, "--resume"))
+    assert done.exit_code == 0, done.stderr
+    assert files(out) == files(whole_out)
+    assert len(asked.read_text()) == times

@@ -218,6 +218,13 @@ def test_personal_data_is_in_no_file_of_a_redacted_report(tmp_path: Path) -> Non
     shown = command("show", out, "q01").stdout.encode()
     for name, body in {**artefacts(out), "show": shown, "stdout": done.stdout_bytes}.items():
         assert not [piece for piece in pieces if piece in body], name
+    own.write_text("people = ['Austral  Mining', 'Borealis']\n")
+    done = command("run", log, "-p", pipeline, "-o", out, "--no-memo", "--redact-also", own)
+    assert done.exit_code == 0, done.stderr
+    for name, body in artefacts(out).items():
+        assert b"austral mining" not in body.lower() and b"borealis" not in body.lower(), name
+    own.write_text("people = ['Ada', 3]\n")
+    refused(command("run", log, "-o", out, "--redact-also", own), 2, "or a list of words")
     refused(command("run", log, "-o", out, "--redact-also", tmp_path / "no.toml"), 2, "cannot be read")
     own.write_text("badge = '('\n")
     refused(command("run", log, "-o", out, "--redact-also", own), 2, "badge: expected a pattern")
