@@ -32,6 +32,7 @@ CODE := diagnose tests $(wildcard benchmarks/*.py fixtures/*.py)
 
 TORTURE ?= .venv-torture
 RUNS ?= 100000
+INPUTS ?= 1000000
 
 .PHONY: torture audit sbom licences help demo test specimens browser test-foreign test-oldest lint format bench setup constraints clean
 
@@ -61,7 +62,7 @@ test: lint browser
 
 # Coverage-guided fuzzing needs atheris, which is kept out of the environment that everything else runs in.
 torture: setup $(TORTURE)/.installed
-	DIAGNOSE_TORTURE=1 $(BIN)/python -m pytest -s tests/safety tests/cli/test_interrupt.py tests/cli/test_interrupt_others.py \
+	DIAGNOSE_TORTURE=1 DIAGNOSE_INPUTS=$(INPUTS) $(BIN)/python -m pytest -s tests/safety tests/cli/test_interrupt.py tests/cli/test_interrupt_others.py \
 		tests/stages/test_breaker.py tests/stages/test_endpoint.py tests/stages/test_bad_endpoints_in_runs.py \
 		tests/stages/test_addressed.py tests/flow/test_counterchecked.py tests/traces/test_limits.py tests/replay tests/laws \
 		tests/report $(PYTEST_ARGS)

@@ -10,7 +10,7 @@ import pytest
 from tests.safety import fuzz
 
 TORTURE = bool(os.environ.get("DIAGNOSE_TORTURE"))
-INPUTS = 1_000_000 if TORTURE else 4_000
+INPUTS = int(os.environ.get("DIAGNOSE_INPUTS") or (1_000_000 if TORTURE else 4_000))
 FOUND = sorted(fuzz.CORPUS.glob("*.bin")) if fuzz.CORPUS.is_dir() else []
 
 
