@@ -41,6 +41,7 @@ PLACES: dict[str, str] = {
     "Cost": "report.cost",
     "StageCost": "report.cost.stages",
     "PassingCheck": "report.passing",
+    "Agreement": "report.agreement",
     "ToLabel": "report.label_first",
     "RunProvenance": "report.provenance",
     "StageIdentity": "report.provenance.stages",
