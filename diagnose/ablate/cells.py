@@ -12,6 +12,7 @@ from diagnose.ablate.plan import Fair, Plan, Variant
 from diagnose.ablate.play import ScoreOf, checked, lets_pass, right_draft, verifier_bit
 from diagnose.core.artifact import Answer, Decision
 from diagnose.repairs.table import CONTRACTS
+from diagnose.replay.ahead import Call
 from diagnose.replay.run import Meter, Runner, State
 
 Floats = NDArray[np.float64]
@@ -85,14 +86,21 @@ class Cells:
         """The prompt a replayed coalition comes to."""
         return self.prompt_of[self.unit_of[mask]]
 
+    def call(self, runner: Runner, prompt: int) -> Call:
+        """The model run that the next run of a prompt is."""
+        repeat = self.calls[prompt]
+        mask = next(mask for mask in self.unit_of if self.prompt(mask) == prompt)
+        variant = variant_of(self.plan_of(repeat), mask & ~self.bit)
+        stage = runner.pipeline.stage("model", variant.state.route)
+        assert stage is not None
+        return Call(stage, variant.given, repeat)
+
     def run(self, runner: Runner, prompt: int) -> None:
         """One more run of a prompt; every unit of it learns from it."""
         repeat = self.calls[prompt]
         masks = [mask for mask in self.unit_of if self.prompt(mask) == prompt]
-        variant = variant_of(self.plan_of(repeat), masks[0] & ~self.bit)
-        stage = runner.pipeline.stage("model", variant.state.route)
-        assert stage is not None
-        answer = runner.run(stage, variant.given, self.meter, repeat)
+        call = self.call(runner, prompt)
+        answer = runner.run(call.stage, call.given, self.meter, repeat)
         assert isinstance(answer, Answer)
         self.calls[prompt] += 1
         learnt: set[int] = set()

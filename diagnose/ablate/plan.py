@@ -17,6 +17,7 @@ from diagnose.repairs import model as model_contract
 from diagnose.repairs import rewriter
 from diagnose.repairs.contract import Scene
 from diagnose.repairs.table import CONTRACTS
+from diagnose.replay.ahead import Call
 from diagnose.replay.memo import key_of
 from diagnose.replay.run import Mend, Meter, Runner, State, advance
 
@@ -209,6 +210,15 @@ def _variants(runner: Runner, states: Mapping[int, State], scene: Scene) -> dict
         cell = key_of(stage, given, None)
         variants[mask] = Variant(states[mask], given, cell, model_contract.supported(given, scene))
     return variants
+
+
+def model_calls(runner: Runner, plan: Plan) -> list[Call]:
+    """The model's run on each cell of a plan, in the order in which `play.played` asks for them."""
+    first: dict[str, Call] = {}
+    for variant in plan.variants.values():
+        if variant.cell not in first:
+            first[variant.cell] = Call(_stage(runner, "model", variant.state), variant.given)
+    return list(first.values())
 
 
 def _stage(runner: Runner, role: Role, state: State) -> Stage:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from diagnose.ablate.cells import KINDS, Cells, Floats, Judge, Kind
+from diagnose.replay.ahead import Call
 from diagnose.replay.run import Broken, Runner, Stopped
 from diagnose.stats import belief, pooled
 
@@ -96,6 +97,13 @@ def spread(
         tick(len(sampled) - len(waiting), len(sampled))
         if not waiting:
             return told
+        most = None if effort.max_calls is None else effort.max_calls - spent
+        try:
+            runner.ahead(calls_of(waiting[:most], runner))
+        except Stopped:
+            if not runner.stopped:
+                raise
+            return told
         for one, prompt in waiting:
             if effort.max_calls is not None and spent >= effort.max_calls:
                 return told
@@ -108,6 +116,17 @@ def spread(
                     raise
                 return told
             spent += 1
+
+
+def calls_of(waiting: Sequence[tuple[Sampled, int]], runner: Runner) -> list[Call]:
+    """The model runs of a round. A trace whose stages before the model fail now has none: its turn will tell."""
+    calls = []
+    for one, prompt in waiting:
+        try:
+            calls.append(one.cells.call(runner, prompt))
+        except Broken:
+            continue
+    return calls
 
 
 Known = dict[Hashable, tuple["Leaning", Floats]]

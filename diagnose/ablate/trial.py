@@ -40,10 +40,22 @@ class Trial:
         return self.table.plain[0].state if self.table else None
 
 
-def tried(
+@dataclass(frozen=True)
+class Prepared:
+    """A trace before its model runs: what they will be run on, or (`failure`) why there are none."""
+
+    trace: Trace
+    label: Label
+    score_of: Callable[[str], float]
+    meter: Meter
+    plan: Plan | None = None
+    failure: Failure | None = None
+
+
+def prepared(
     runner: Runner, trace: Trace, label: Label, score_of: Callable[[str], float], pass_mark: float
-) -> Trial:
-    """Replay a trace under every coalition of its stages."""
+) -> Prepared:
+    """Replay a trace under every coalition of its stages, up to the model."""
     meter = Meter()
 
     def right(answer: str) -> bool:
@@ -53,7 +65,25 @@ def tried(
     try:
         scene = scene_of(runner, trace.query, label, right, meter, worth=score_of)
         plan = planned(runner, trace.query, scene, meter)
-        table = played(runner, plan, score_of, meter)
+    except Broken as broken:
+        return Prepared(trace, label, score_of, meter, failure=broken.failure)
+    return Prepared(trace, label, score_of, meter, plan)
+
+
+def tried(
+    runner: Runner, trace: Trace, label: Label, score_of: Callable[[str], float], pass_mark: float
+) -> Trial:
+    """Replay a trace under every coalition of its stages."""
+    return finished(runner, prepared(runner, trace, label, score_of, pass_mark))
+
+
+def finished(runner: Runner, begun: Prepared) -> Trial:
+    """The rest of a trace's replays: the model's runs and what follows them."""
+    trace, label, plan, meter = begun.trace, begun.label, begun.plan, begun.meter
+    if plan is None:
+        return Trial(trace, label, meter.runs, failure=begun.failure)
+    try:
+        table = played(runner, plan, begun.score_of, meter)
     except Broken as broken:
         return Trial(trace, label, meter.runs, failure=broken.failure, plan=plan)
     worths = {mask: ending.worth for mask, ending in table.plain.items()}

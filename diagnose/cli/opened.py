@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
 import msgspec
 
@@ -15,13 +16,14 @@ from diagnose.cli.session import SHOWN, memo_path, say
 from diagnose.cli.sources import Wanted
 from diagnose.core.pipeline import ABSTENTION, Corpus, Pipeline, ScoreSettings
 from diagnose.core.trace import Trace
-from diagnose.errors import BadInput, visible
+from diagnose.errors import BadInput, UsageError, visible
 from diagnose.replay.memo import opened
 from diagnose.replay.run import Runner
 from diagnose.score.table import Scorer
 from diagnose.traces.lines import Problem
 
 if TYPE_CHECKING:
+    from diagnose.replay.ahead import Engine
     from diagnose.traces.account import AccountSummary
 
 T = TypeVar("T")
@@ -136,16 +138,52 @@ def corpus_of(path: Path | None) -> Corpus | None:
     return load_corpus(path) if path else None
 
 
+@dataclass(frozen=True)
+class Engines:
+    """Where stage calls are made: `jobs` processes or actors (None: as many as the machines bear), on this machine or
+    on the Ray cluster at `address`."""
+
+    kind: Literal["local", "ray"] = "local"
+    address: str | None = None
+    jobs: int | None = 1
+
+
 @contextmanager
 def runner_of(
-    pipeline: Pipeline, seed: int, no_memo: bool, quiet: bool = False, space: str = "", run_id: str = ""
+    pipeline: Pipeline,
+    seed: int,
+    no_memo: bool,
+    quiet: bool = False,
+    space: str = "",
+    run_id: str = "",
+    engines: Engines = Engines(),
 ) -> Iterator[Runner]:
     """A runner over the memo on disk; in another `space` it sees other runs than everybody else. Ctrl-C or
     SIGTERM stops it before its next stage call, a second one at once."""
-    with opened(memo_path(no_memo), space) as memo, stoppable(quiet) as stop:
-        yield Runner(pipeline, memo, seed, stop, run_id)
+    with (
+        opened(memo_path(no_memo), space) as memo,
+        stoppable(quiet) as stop,
+        closing(_engine(pipeline, engines)) as engine,
+    ):
+        yield Runner(pipeline, memo, seed, stop, run_id, (engine,))
         if memo.note:
             say(memo.note, quiet)
+
+
+def _engine(pipeline: Pipeline, engines: Engines) -> Engine:
+    if engines.kind == "ray":
+        from diagnose.replay.on_ray import OnRay
+
+        return OnRay(engines.address, engines.jobs)
+    if engines.address is not None:
+        raise UsageError("--address names a Ray cluster: say --engine ray as well")
+    from diagnose.replay.processes import Processes, free_memory, jobs_for
+
+    jobs, model = engines.jobs, pipeline.stage("model")
+    if jobs is None:
+        recipe = model.recipe if model is not None and model.prompt_of is not None else None
+        jobs = jobs_for(recipe, len(os.sched_getaffinity(0)), free_memory())
+    return Processes(jobs)
 
 
 def scorer_of(pipeline: Pipeline | None, metric: str | None = None, pass_mark: float | None = None) -> Scorer:

@@ -6,7 +6,7 @@ from collections import Counter
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -153,6 +153,22 @@ def run(
         Path | None,
         typer.Option(help="Replace what these patterns find, too: a TOML file, NAME = 'pattern'."),
     ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Processes of a local model (default: as CPUs and memory bear), or Ray actors."
+        ),
+    ] = None,
+    engine: Annotated[
+        Literal["local", "ray"],
+        typer.Option(help="Where stage calls are made: on this machine, or on a Ray cluster."),
+    ] = "local",
+    address: Annotated[
+        str | None,
+        typer.Option(
+            help="The Ray cluster to join: HOST:PORT of its head, or auto (default: one made here)."
+        ),
+    ] = None,
     resume: Resume = False,
     no_memo: NoMemo = False,
     json: Json = False,
@@ -171,7 +187,7 @@ def run(
     """
     from diagnose import flow
     from diagnose.ablate.spread import Effort
-    from diagnose.cli.opened import corpus_of, log_of, pipeline_of, runner_of, scorer_of
+    from diagnose.cli.opened import Engines, corpus_of, log_of, pipeline_of, runner_of, scorer_of
     from diagnose.cli.outputs import print_report, ready_folder
     from diagnose.cli.privacy import redactor_of, write_redacted
     from diagnose.cli.sweeping import planned_sweep, run_sweep, with_silver
@@ -202,7 +218,12 @@ def run(
         effort, fidelity_floor, passing, probe, seed, workarounds, verdict_only, sample, counter_check
     )
     run_id = _begin(output, log, loaded, scorer, settings, resume, no_memo, quiet)
-    with runner_of(loaded, seed, no_memo, quiet, run_id=run_id) if loaded else nullcontext() as runner:
+    engines = Engines(engine, address, jobs)
+    with (
+        runner_of(loaded, seed, no_memo, quiet, run_id=run_id, engines=engines)
+        if loaded
+        else nullcontext() as runner
+    ):
         found = _replayed(log, runner, scorer, settings, retry_errors, quiet, None if redactor else output)
     found = replace(found, notes=(*notes, *found.notes))
     report = marked(flow.reported(found, loaded, scorer, seed, command, problems=problems), stand_ins)

@@ -51,6 +51,24 @@ class Failure(Frozen, frozen=True):
     reason: str
 
 
+class Recipe(Frozen, frozen=True):
+    """All it takes to build a stage elsewhere: its table in the pipeline file, and what that is read with.
+
+    `folder` is where paths start from and modules are looked for, `corpus` a path in it ("" for none). `many` holds
+    settings for where several processes share the machine, `needed_bytes` the memory that one takes (0: unknown).
+    """
+
+    role: Role
+    table: dict[str, object]
+    file: str
+    folder: str
+    corpus: str = ""
+    abstention: str = ""
+    routes: tuple[str, ...] = ()
+    many: dict[str, object] = {}
+    needed_bytes: int = 0
+
+
 class Given(Frozen, frozen=True):
     """What a stage is called with; which fields count is fixed by its role (DESIGN.md section 7).
 
@@ -77,6 +95,10 @@ TAKES: dict[Role, tuple[str, ...]] = {
 """The arguments a stage of each role is called with, in order."""
 
 
+Ended = Callable[[int, Output | Exception], None]
+"""Takes the place of a call among those made together, and its output or what it raised."""
+
+
 @dataclass(frozen=True)
 class Stage:
     """A runnable stage.
@@ -86,7 +108,11 @@ class Stage:
     the keys of its table in the pipeline file (plus defaults the built-in fills in). `count_tokens` is the
     tokenizer it measures text with and `window_tokens` the longest context it takes, where it has them.
     `takes` names the arguments it asks for, where these are not just its role's. `alternatives` are other values of
-    its settings that a budget may try.
+    its settings that a budget may try. `run_each` runs several inputs
+    at once, each of which may fail alone: it calls its second argument with the place of each and what came of it
+    (an output, or the StageFailed it raised), in any order, and begins no more once its third says so. `prompt_of`
+    gives the text that a local model reads: calls that share its beginning are best made one after another. `recipe`
+    is there where another process can build the same stage.
     """
 
     role: Role
@@ -101,6 +127,9 @@ class Stage:
     run_batch: Callable[[Sequence[Given]], list[Output]] | None = None
     takes: tuple[str, ...] | None = None
     alternatives: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
+    run_each: Callable[[Sequence[tuple[Given, int | None]], Ended, Callable[[], bool]], None] | None = None
+    prompt_of: Callable[[Given], str] | None = None
+    recipe: Recipe | None = None
 
     @property
     def taken(self) -> tuple[str, ...]:

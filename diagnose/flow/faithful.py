@@ -10,6 +10,7 @@ from diagnose.core.stage import Role
 from diagnose.core.trace import Trace
 from diagnose.errors import Unfaithful
 from diagnose.flow.found import Scored
+from diagnose.flow.together import unchanged_ahead, window_of
 from diagnose.replay.fidelity import Compared, compared, fidelity_of
 from diagnose.replay.run import Broken, Meter, Runner, State, Stopped, advance
 from diagnose.score.label import Label, Library, label_of
@@ -26,7 +27,10 @@ def checked_fidelity(
     nothing. Of the first `models` traces is the model run; None: of all.
     """
     found: list[Compared] = []
+    size = window_of(runner)
     for i, trace in enumerate(traces):
+        if size > 1 and i % size == 0:
+            unchanged_ahead(traces[i : i + size], runner, _looked_at(runner, models is None or i < models))
         try:
             one = _compared(trace, runner, with_model=models is None or i < models)
         except Stopped:
@@ -37,6 +41,17 @@ def checked_fidelity(
             found.append(one)
             runner.unsteady |= {role for role, match in one.matches.items() if match == "unstable"}
     return tuple(_without_chance(one, runner.unsteady) for one in found)
+
+
+def _looked_at(runner: Runner, with_model: bool) -> tuple[Role, ...]:
+    """The roles that are replayed under every route; a router's own is found out trace by trace."""
+    roles = runner.pipeline.roles
+    for i, role in enumerate(roles):
+        stage = runner.pipeline.stage(role)
+        assert stage is not None
+        if role in ("model", "verifier") and not (with_model and runner.steady(stage)):
+            return roles[:i]
+    return roles
 
 
 def _without_chance(one: Compared, unsteady: Set[Role]) -> Compared:

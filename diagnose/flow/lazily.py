@@ -22,8 +22,9 @@ from diagnose.core.game import Game
 from diagnose.core.replay import Case
 from diagnose.core.stage import Role
 from diagnose.flow.failing import Failing, case_of, facts_of, finding_of, not_replayable
-from diagnose.flow.logged import logged_case, unreplayed
+from diagnose.flow.logged import logged_case
 from diagnose.flow.sampled import fair_of, replay_shown, same_prompt
+from diagnose.replay.ahead import Call
 from diagnose.replay.run import Broken, Meter, Runner
 from diagnose.score.table import RIGHT_OR_WRONG, Scorer
 
@@ -67,31 +68,55 @@ class Settled:
     case: Case | None = None
 
 
-def settled(one: Failing, runner: Runner, repeats_log: bool) -> Settled:
-    """The verdict of a failure by as few model runs as it takes.
+@dataclass(frozen=True)
+class Settling:
+    """A failure before its model runs: its cells, or (`broken`) why there are none, after a `plan` or before it."""
+
+    one: Failing
+    meter: Meter
+    cells: Cells | None = None
+    broken: Broken | None = None
+    plan: Plan | None = None
+
+    def calls(self, runner: Runner) -> list[Call]:
+        """The run that is made whatever others come to: that of the fair prompt."""
+        cells = self.cells
+        return [] if cells is None else [cells.call(runner, cells.prompt(cells.everything))]
+
+
+def settling(one: Failing, runner: Runner, repeats_log: bool) -> Settling:
+    """The prompts of a labelled failure; no model runs for it, but where the pipeline has a router or rewriter.
 
     `repeats_log` says that the model was seen to answer as it did in the log: where the log's prompt is that of
     the unrepaired replay, its answer then stands for that run.
     """
-    trace_id, meter = one.item.trace.trace_id, Meter()
-    if one.label is None:
-        return Settled(
-            unreplayed(one.item, one.known, one.scorer, asked=True), case=logged_case(one.item, one.known)
-        )
+    meter = Meter()
+    assert one.label is not None
     plan: Plan | None = None
     try:
         scene = scene_of(runner, one.item.trace.query, one.label, one.right, meter, 0, one.worth)
         plan = planned(runner, one.item.trace.query, scene, meter)
-        cells = cells_of(
-            runner, lambda _: plan, 1, one.worth, meter, _logged(one, plan) if repeats_log else None
-        )
-        funnel = funnel_of(plan.variants[0].state.outputs, one.label, False)
-        games = decided(cells, runner, _judge(plan.roles, funnel, one.scorer.pass_mark))
+        logged = _logged(one, plan) if repeats_log else None
+        return Settling(one, meter, cells_of(runner, lambda _: plan, 1, one.worth, meter, logged))
     except Broken as broken:
-        facts = facts_of(one, None, {}, None, None, False, meter.runs)
-        blame = without_game(trace_id, not_replayable(broken.failure, plan, meter.runs.model), facts)
-        return Settled(blame, case=logged_case(one.item, one.label))
-    return _concluded(one, cells, games)
+        return Settling(one, meter, broken=broken, plan=plan)
+
+
+def settled(begun: Settling, runner: Runner) -> Settled:
+    """The verdict of a failure by as few model runs as it takes."""
+    one, cells, broken, plan = begun.one, begun.cells, begun.broken, begun.plan
+    if cells is not None:
+        assert one.label is not None
+        plan, funnel = cells.plan, funnel_of(cells.plan.variants[0].state.outputs, one.label, False)
+        try:
+            games = decided(cells, runner, _judge(cells.plan.roles, funnel, one.scorer.pass_mark))
+            return _concluded(one, cells, games)
+        except Broken as now:
+            broken = now
+    assert broken is not None
+    facts = facts_of(one, None, {}, None, None, False, begun.meter.runs)
+    why = not_replayable(broken.failure, plan, begun.meter.runs.model)
+    return Settled(without_game(one.item.trace.trace_id, why, facts), case=logged_case(one.item, one.label))
 
 
 def _logged(one: Failing, plan: Plan) -> float | None:

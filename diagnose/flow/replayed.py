@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from diagnose.ablate.plan import model_calls
 from diagnose.ablate.spread import Effort
-from diagnose.ablate.trial import Trial, replay_of, tried
+from diagnose.ablate.trial import Prepared, Trial, finished, prepared, replay_of
 from diagnose.attribute.verdict import blamed, without_game
 from diagnose.core.blame import Blame
 from diagnose.core.game import Game
@@ -29,11 +30,13 @@ from diagnose.flow.counterchecked import counterchecked
 from diagnose.flow.failing import Failing, case_of, evidence_of, facts_of, failing_of, not_replayable
 from diagnose.flow.faithful import checked_fidelity, fragile_of, refuse_unfaithful
 from diagnose.flow.found import Found, Keep, Progress, Scored, silent, unkept
-from diagnose.flow.lazily import Settled, applies, bounds_note, settled
+from diagnose.flow.lazily import Settled, Settling, applies, bounds_note, settled, settling
 from diagnose.flow.logged import failed, logged_case, scored, unreplayed
 from diagnose.flow.probing import probed_blame
 from diagnose.flow.sampled import sampled
 from diagnose.flow.stopped import unless_stopped, unplayed
+from diagnose.flow.together import window_of, windows
+from diagnose.replay.ahead import Call
 from diagnose.replay.fidelity import Compared
 from diagnose.replay.run import Runner
 from diagnose.score.label import Library
@@ -210,29 +213,38 @@ def _once(
     repeats_log: bool | None = None,
     keep: Keep = unkept,
 ) -> Found:
-    """Each failure in turn; verdicts only where `repeats_log` says what the model was seen to do."""
+    """Each failure in turn; verdicts only where `repeats_log` says what the model was seen to do.
+
+    What the model will be asked is worked out for some failures together, so that it can be asked all at once.
+    """
     by_place: dict[int, _Done | Settled] = {}
-    for place in picked:
-        one = failures[place]
-        made: _Done | Settled | None
-        if repeats_log is None:
-            made = unless_stopped(runner, partial(_diagnosed, one, runner, settings))
-        else:
-            made = unless_stopped(runner, partial(settled, one, runner, repeats_log))
-        if made is not None:
-            keep(made.blame, made.game)
-        by_place[place] = made or _Done(unplayed(one), case=logged_case(one.item, one.known))
-        progress(len(by_place), len(picked) + len(right))
+    total = len(picked) + len(right)
+    for places in windows(picked, window_of(runner)):
+        begun = {place: _begun(failures[place], runner, repeats_log) for place in places}
+        work = [calls for one in begun.values() if one is not None for calls in one.calls]
+        runner.ahead(work, partial(_part, progress, len(by_place), len(places), total))
+        for place, one in begun.items():
+            made = unless_stopped(runner, partial(_ended, one, runner, settings)) if one is not None else None
+            if made is not None:
+                keep(made.blame, made.game)
+            by_place[place] = made or _Done(
+                unplayed(failures[place]), case=logged_case(failures[place].item, failures[place].known)
+            )
+            progress(len(by_place), total)
     done = [
         by_place.get(place) or _Done(left_out(one), case=logged_case(one.item, one.known))
         for place, one in enumerate(failures)
     ]
     broken: list[Game] = []
-    for one in right:
-        if one.label is not None:
-            trial = unless_stopped(runner, partial(_tried, one, runner))
+    for places in windows(range(len(right)), window_of(runner)):
+        some = [_begun(right[place], runner, None) for place in places if right[place].label is not None]
+        ready = [one for one in some if one is not None]
+        runner.ahead(call for one in ready for call in one.calls)
+        for one in ready:
+            assert isinstance(one.prepared, Prepared)
+            trial = unless_stopped(runner, partial(finished, runner, one.prepared))
             broken += [trial.game] if trial is not None and trial.game is not None else []
-        progress(len(picked) + len(broken), len(picked) + len(right))
+            progress(len(picked) + len(broken), total)
     return Found(
         everything,
         tuple(d.blame for d in done),
@@ -242,16 +254,47 @@ def _once(
     )
 
 
-def _tried(one: Failing, runner: Runner) -> Trial:
-    assert one.label is not None
-    return tried(runner, one.item.trace, one.label, one.worth, one.scorer.pass_mark)
+def _part(progress: Progress, before: int, some: int, total: int, done: int, of: int) -> None:
+    """Of so many failures that are looked at together a part is done."""
+    progress(before + some * done // (of + 1), total)
 
 
-def _diagnosed(one: Failing, runner: Runner, settings: Settings) -> _Done:
-    if one.label is None:
+@dataclass(frozen=True)
+class _Begun:
+    """A failure up to its model runs (None for one without a label), and those of them that will be made whatever
+    comes of the others."""
+
+    one: Failing
+    prepared: Prepared | Settling | None
+    calls: Sequence[Call] = ()
+
+
+def _begun(one: Failing, runner: Runner, repeats_log: bool | None) -> _Begun | None:
+    """None where somebody stopped the run."""
+    label = one.label
+    if label is None:
+        return _Begun(one, None)
+    if repeats_log is not None:
+        settling_ = unless_stopped(runner, partial(settling, one, runner, repeats_log))
+        return _Begun(one, settling_, settling_.calls(runner)) if settling_ is not None else None
+    trace, mark = one.item.trace, one.scorer.pass_mark
+    made = unless_stopped(runner, partial(prepared, runner, trace, label, one.worth, mark))
+    if made is None:
+        return None
+    return _Begun(one, made, model_calls(runner, made.plan) if made.plan is not None else ())
+
+
+def _ended(begun: _Begun, runner: Runner, settings: Settings) -> _Done | Settled:
+    one = begun.one
+    if begun.prepared is None:
         blame = unreplayed(one.item, one.known, one.scorer, asked=True)
         return _Done(blame, case=logged_case(one.item, one.known))
-    trial = _tried(one, runner)
+    if isinstance(begun.prepared, Settling):
+        return settled(begun.prepared, runner)
+    return _diagnosed(one, finished(runner, begun.prepared), runner, settings)
+
+
+def _diagnosed(one: Failing, trial: Trial, runner: Runner, settings: Settings) -> _Done:
     scene = trial.plan.scene if trial.plan and trial.table else None
     passed = trial.table is not None and one.scorer.passes(trial.table.plain[0].worth)
     facts = facts_of(one, trial.unchanged, trial.fair, scene, trial.fair_score, passed, trial.runs)

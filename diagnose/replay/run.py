@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -12,6 +12,7 @@ from diagnose.core.game import Runs
 from diagnose.core.pipeline import Pipeline
 from diagnose.core.stage import Failure, Given, Role, Stage
 from diagnose.errors import Interrupted, StageFailed
+from diagnose.replay.ahead import Call, Engine, Task, Tick, ahead, gains
 from diagnose.replay.memo import Memo, key_of
 from diagnose.stages.addressed import JUDGES
 
@@ -75,7 +76,8 @@ class Runner:
     `stop` is asked before each real call: once it says yes, that call and all later ones raise `Stopped`, and
     `stopped` tells so. `run_id` names this run of the command: only where it is gone on with do second looks past
     the memo come back from it. `allowance` bounds the different model runs of all traces together, None for no
-    bound: beyond it they raise `Broken`. `heard` are the verdicts of models that judge, by run.
+    bound: beyond it they raise `Broken`. `heard` are the verdicts of models that judge, by run. `engines` make calls
+    elsewhere (`ahead`).
     """
 
     def __init__(
@@ -85,7 +87,9 @@ class Runner:
         seed: int = 0,
         stop: Callable[[], bool] = lambda: False,
         run_id: str = "",
+        engines: Sequence[Engine] = (),
     ) -> None:
+        self.engines = engines
         self.pipeline = pipeline
         self.memo = memo
         self.seed = seed
@@ -148,11 +152,62 @@ class Runner:
         with self._lock:
             self.executed[stage.role] = self.executed.get(stage.role, 0) + 1
         try:
-            return stage.run(given, self._draw(stage, repeat)[0])
+            return self._made(stage, given, self._draw(stage, repeat)[0])
         except StageFailed as error:
             if key:
                 self._failed[key] = error
             raise Broken(failure_of(stage.role, error)) from error
+
+    def _made(self, stage: Stage, given: Given, seed: int | None) -> Output:
+        engine = next((engine for engine in self.engines if engine.holds(stage)), None)
+        if engine is None:
+            return stage.run(given, seed)
+        found: list[Output | Exception] = []
+        engine.run([Task("", stage, given, seed)], lambda _, one: found.append(one), lambda: False)
+        if isinstance(found[0], Exception):
+            raise found[0]
+        return found[0]
+
+    def ahead(self, calls: Iterable[Call], tick: Tick = lambda done, total: None) -> None:
+        """Make calls that will be asked for, as `replay.ahead` says."""
+        ahead(self, calls, tick)
+
+    def gains(self, stage: Stage) -> bool:
+        """Whether several calls of a stage are made faster together."""
+        return gains(self, stage)
+
+    def asked_to_stop(self) -> bool:
+        """Whether somebody asked to stop."""
+        return self._stop()
+
+    def pending(self, calls: Iterable[Call]) -> list[Task]:
+        """The calls that would have to be made, once each, in their order; of model runs no more than are allowed."""
+        found: dict[str, Task] = {}
+        left = None if self.allowance is None else self.allowance - len(self._paid)
+        for call in calls:
+            seed, draw = self._draw(call.stage, call.repeat)
+            key = key_of(call.stage, call.given, draw)
+            if key in found or key in self._failed:
+                continue
+            if left is not None and call.stage.role == "model" and key not in self._paid:
+                if left <= 0:
+                    continue
+                left -= 1
+            if self.memo.get(key, call.stage.role) is None:
+                found[key] = Task(key, call.stage, call.given, seed)
+        return list(found.values())
+
+    def keep(self, task: Task, found: Output | Exception) -> None:
+        """Take note of what came of a call that was made ahead. Thread-safe."""
+        role = task.stage.role
+        with self._lock:
+            self.executed[role] = self.executed.get(role, 0) + 1
+        if isinstance(found, StageFailed):
+            self._failed[task.key] = found
+        elif isinstance(found, Exception):
+            raise found
+        else:
+            self.memo.put(task.key, found)
 
     def again(self, stage: Stage, given: Given, repeat: int = 0) -> Output:
         """A second look: the stage run once more on what it was run on before, whatever the memo holds of that."""

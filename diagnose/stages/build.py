@@ -11,15 +11,18 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
+
 from diagnose import __version__
 from diagnose.core.pipeline import Corpus
-from diagnose.core.stage import ROLES, Role, Stage
+from diagnose.core.stage import ROLES, Recipe, Role, Stage
 from diagnose.core.trace import Trace
 from diagnose.errors import DiagnoseError, MissingExtra, UsageError
 from diagnose.secrets import is_secret_name
 from diagnose.stages.adapt import Known
 from diagnose.stages.attached import Held, attached, is_framework_object, split_settings
 from diagnose.stages.call import ARGUMENTS, SEED, Identity, as_stage
+from diagnose.stages.corpus import read_corpus
 from diagnose.stages.failure import RunFailed, one_line
 from diagnose.stages.locate import importable, locate
 from diagnose.stages.passage import shown
@@ -61,8 +64,9 @@ class Site:
     """Where a stage is built: the pipeline file's name and folder, and what factories are offered.
 
     `tokenizer` identifies `count_tokens`: a packer's output depends on it. `traces` is the log that is replayed,
-    `tables` the stages of the file. `made` holds the frameworks' objects that were made for it, each to serve all
-    stages that are parts of it; `built` the stages, by everything that they are made of.
+    `tables` the stages of the file, `corpus_file` where the corpus was read from ("" for no file). `made` holds the
+    frameworks' objects that were made for it, each to serve all stages that are parts of it; `built` the stages, by
+    everything that they are made of.
     """
 
     file: str
@@ -76,6 +80,7 @@ class Site:
     traces: Sequence[Trace] | None = None
     model_stage: Stage | None = None
     tables: Mapping[Role, Table] = field(default_factory=dict)
+    corpus_file: str = ""
     made: dict[str, object] = field(default_factory=dict)
     built: dict[str, Stage] = field(default_factory=dict)
 
@@ -129,7 +134,7 @@ def build_stage(role: Role, table: Table, site: Site, key: str) -> Stage:
         count_tokens=site.count_tokens if "count_tokens" in part.offers else None,
     )
     stage = as_stage(target, identity, Known(site.corpus, site.routes))
-    return replace(stage, alternatives=_alternatives(table, where))
+    return replace(stage, alternatives=_alternatives(table, where), recipe=_recipe(part, table, target, site))
 
 
 def _alternatives(table: Table, where: str) -> dict[str, tuple[object, ...]]:
@@ -145,6 +150,47 @@ def _alternatives(table: Table, where: str) -> dict[str, tuple[object, ...]]:
             expected = "a list of other values (text, numbers, true or false)"
             raise UsageError(f"{where} alternatives.{key}: expected {expected}, found {shown(values)}")
     return {key: tuple(values) for key, values in stated.items()}
+
+
+ELSEWHERE = frozenset({"corpus", "folder", "abstention", "environ", "role", "routes"})
+"""What a factory may be offered for its stage to be built in another process, too: it is read from files there."""
+
+
+def _recipe(part: Part, table: Table, target: object, site: Site) -> Recipe | None:
+    """How another process builds the same stage; None where it needs what only this one has."""
+    inner = MODEL_STAGE in part.offers or MODEL_STAGE in part.settings or "model" in part.fitting
+    if inner or not set(part.offers) <= ELSEWHERE or ("corpus" in part.offers and not site.corpus_file):
+        return None
+    try:
+        values = msgspec.json.decode(msgspec.json.encode(dict(table)), type=dict[str, object])
+    except (TypeError, UnicodeEncodeError, msgspec.MsgspecError):
+        return None
+    return Recipe(
+        role=part.role,
+        table=values,
+        file=site.file,
+        folder=str(site.folder),
+        corpus=site.corpus_file if "corpus" in part.offers else "",
+        abstention=site.abstention,
+        routes=site.routes,
+        many=dict(getattr(target, "in_many", {})),
+        needed_bytes=int(getattr(target, "needed_bytes", 0)),
+    )
+
+
+def rebuilt(recipe: Recipe, environ: Mapping[str, str]) -> Stage:
+    """The stage of a recipe, in this process. Raises as `build_stage` and `read_corpus` do."""
+    folder = Path(recipe.folder)
+    site = Site(
+        file=recipe.file,
+        folder=folder,
+        environ=environ,
+        abstention=recipe.abstention,
+        corpus=read_corpus(folder / recipe.corpus, recipe.corpus) if recipe.corpus else None,
+        corpus_file=recipe.corpus,
+        routes=recipe.routes,
+    )
+    return build_stage(recipe.role, recipe.table, site, f"stages.{recipe.role}")
 
 
 def reserved(table: Table, key: str, kind: type[T], where: str) -> T | None:

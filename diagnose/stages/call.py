@@ -7,16 +7,19 @@ import functools
 import inspect
 import os
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import msgspec
 
 from diagnose.core.artifact import Output
-from diagnose.core.stage import TAKES, Given, Role, Stage
+from diagnose.core.stage import TAKES, Ended, Given, Role, Stage
 from diagnose.errors import DiagnoseError, StageFailed, UsageError
 from diagnose.secrets import SHOWN, secrets_in
 from diagnose.stages.adapt import NOTHING_KNOWN, Known, adapt
+from diagnose.stages.endpoint import Endpoint
 from diagnose.stages.failure import Kind, RunFailed, TimedOut, one_line
 from diagnose.stages.passage import WrongField, shown
 
@@ -60,6 +63,7 @@ def as_stage(target: Callable[..., object], identity: Identity, known: Known = N
 
     stated = identity.deterministic
     window = getattr(target, "window_tokens", None)
+    prompt_of = getattr(target, "prompt_of", None)
     return Stage(
         role=role,
         name=name,
@@ -72,6 +76,8 @@ def as_stage(target: Callable[..., object], identity: Identity, known: Known = N
         window_tokens=window if isinstance(window, int) else None,
         run_batch=_batch(target, identity, known),
         takes=tuple(dict.fromkeys((*bound.positional, *(name for _, name in bound.keywords)))),
+        run_each=_each(target, identity, known),
+        prompt_of=prompt_of if callable(prompt_of) else None,
     )
 
 
@@ -145,9 +151,15 @@ def _next(rest: list[str], parameter: str, role: Role, name: str) -> str:
 
 def _guarded(work: Callable[[], object], identity: Identity, timeout_s: float | None) -> object:
     """What `work` returns; its exceptions, and its being late, as RunFailed."""
+    with _translated(identity):
+        return work() if timeout_s is None else _in_time(work, timeout_s)
+
+
+@contextmanager
+def _translated(identity: Identity) -> Iterator[None]:
     role, name = identity.role, identity.name
     try:
-        return work() if timeout_s is None else _in_time(work, timeout_s)
+        yield
     except (TimedOut, TimeoutError) as exc:
         raise RunFailed(role, name, "timeout", _reason(exc)) from exc
     except RunFailed:
@@ -257,3 +269,32 @@ def _batch(
         return [_adapted(identity, value, given, known) for value, given in zip(values, givens, strict=True)]
 
     return run_batch
+
+
+def _each(
+    target: object, identity: Identity, known: Known
+) -> Callable[[Sequence[tuple[Given, int | None]], Ended, Callable[[], bool]], None] | None:
+    """`Stage.run_each` of a target behind an endpoint (it has `endpoint` and `asked`)."""
+    endpoint, asked = getattr(target, "endpoint", None), getattr(target, "asked", None)
+    if not isinstance(endpoint, Endpoint) or asked is None:
+        return None
+
+    async def one(place: int, given: Given, seed: int | None, ended: Ended, stop: Callable[[], bool]) -> None:
+        if stop():
+            return
+        found: Output | Exception
+        try:
+            with _translated(identity):
+                limit_s = identity.timeout_s
+                async with nullcontext() if limit_s is None else asyncio.timeout(limit_s):
+                    value = await asked(given, seed)
+            found = _adapted(identity, value, given, known)
+        except StageFailed as exc:
+            found = exc
+        ended(place, found)
+
+    def run_each(calls: Sequence[tuple[Given, int | None]], ended: Ended, stop: Callable[[], bool]) -> None:
+        works = [partial(one, place, given, seed, ended, stop) for place, (given, seed) in enumerate(calls)]
+        endpoint.together(works)
+
+    return run_each

@@ -36,6 +36,9 @@ SAMPLED_BYTES = 1 << 20
 """How much of each of a model file's samples its digest reads."""
 GENERIC_TEMPLATE_TOKENS = 48
 """What a chat template is taken to need where the model file brings none to count."""
+CACHE_BYTES = 1 << 17
+"""Bytes of cache for a token of the window: what models of some billion parameters take."""
+PROCESS_BYTES = 200 << 20
 LOG_LINES_KEPT = 4
 RANDOM_SEED = 0xFFFFFFFF
 """The seed by which llama.cpp means "a different one each time"; never passed on."""
@@ -84,6 +87,16 @@ class LlamaModel:
     def prompt_of(self, given: Given) -> str:
         """The text by whose beginning calls are best ordered: what two of them share need not be evaluated twice."""
         return "\n".join(m["content"] for m in self.prompt.messages(given.query, given.context))
+
+    @property
+    def in_many(self) -> dict[str, object]:
+        """Settings where several processes share the machine."""
+        return {"n_threads": self.n_threads or 1}
+
+    @property
+    def needed_bytes(self) -> int:
+        """Memory that a process with this model takes, roughly: weights, cache and buffers, and Python itself."""
+        return self.path.stat().st_size * 5 // 4 + self.n_ctx * CACHE_BYTES + PROCESS_BYTES
 
     @property
     def deterministic(self) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from llama_cpp import Llama
@@ -47,7 +47,7 @@ def blockwise() -> type[Llama]:
         def generate(self, tokens: Sequence[int], *given: Any, **named: Any) -> Generator[int, Any, None]:
             wanted = list(tokens)
             # What is left of the cache beyond this goes: the library finds and keeps just this prefix.
-            self.n_tokens = kept_tokens(cast(Sequence[int], self._input_ids), self._whole, wanted)
+            self.n_tokens = kept_tokens(self._input_ids.tolist(), self._whole, wanted)
             self._whole = len(wanted) // BLOCK * BLOCK
             generated: Generator[int, Any, None] = super().generate(wanted, *given, **named)
             return generated

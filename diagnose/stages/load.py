@@ -138,6 +138,7 @@ def _site(
         environ=environ,
         abstention=ABSTENTION,
         corpus=_corpus(path, head) if corpus is None else corpus,
+        corpus_file=reserved(head, "corpus", str, f"{path.name} [pipeline]") or "",
         routes=_route_names(document, path.name),
         traces=traces,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import subprocess
 from pathlib import Path
@@ -275,3 +276,24 @@ def hang(query, context):
         raise
     assert process.returncode == 5
     assert b"gave nothing within its timeout_s of 0.05 seconds" in talk
+
+
+def test_processes_change_no_byte(log: Path) -> None:
+    """The fixture's model is a function, which stays here; `tests/replay/test_processes.py` has those that move."""
+    out, _ = run(log, "--jobs", 1)
+    one = {name: (out / name).read_bytes() for name in files(out)}
+    out, done = run(log, "--jobs", 2, "--no-memo")
+    assert done.exit_code == 0, done.stderr
+    assert {name: (out / name).read_bytes() for name in files(out)} == one
+
+
+def test_ray_that_is_not_installed_is_named(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *rest: None if name == "ray" else found(name, *rest)
+    )
+    _, done = run(log, "--engine", "ray")
+    assert done.exit_code == 2
+    assert "ray is not installed: run  pip install 'diagnose-blame[ray]'" in done.stderr
+    _, done = run(log, "--address", "10.0.0.1:6379")
+    assert done.exit_code == 2 and "--address names a Ray cluster: say --engine ray as well" in done.stderr
