@@ -26,14 +26,14 @@ from diagnose.replay.processes import Processes
 from diagnose.replay.run import Meter, Runner
 from diagnose.stages.load import load_pipeline
 
-PROMPTS = 12
+PROMPTS = 8
 
 
 def calls(pipeline: Pipeline, name: str, n: int) -> list[Call]:
     """Model calls whose contexts have nothing in common."""
     stage = pipeline.stage("model")
     assert stage is not None
-    texts = [" ".join(f"{name}{k} clause {i} is in force." for i in range(20)) for k in range(n)]
+    texts = [" ".join(f"{name}{k} clause {i} is in force." for i in range(12)) for k in range(n)]
     return [
         Call(stage, Given(QUESTION, Query(QUESTION), (), Context(f"{t} The fee is 9 euros."))) for t in texts
     ]
@@ -70,10 +70,9 @@ def on_ray(pipeline: Pipeline, alone: float, expected: list[Output]) -> None:
 
     from diagnose.replay.on_ray import OnRay
 
-    store = {"object_store_memory": 80 * 2**20}
-    cluster = Cluster(
-        initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False, **store}
-    )
+    store = 80 * 2**20
+    head = {"num_cpus": 0, "include_dashboard": False, "object_store_memory": store}
+    cluster = Cluster(initialize_head=True, head_node_args=head)
     try:
         for _ in range(2):
             cluster.add_node(num_cpus=1, object_store_memory=store)

@@ -8,7 +8,7 @@ import inspect
 import os
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -19,7 +19,7 @@ from diagnose.core.stage import TAKES, Ended, Given, Role, Stage
 from diagnose.errors import DiagnoseError, StageFailed, UsageError
 from diagnose.secrets import SHOWN, secrets_in
 from diagnose.stages.adapt import NOTHING_KNOWN, Known, adapt
-from diagnose.stages.endpoint import Endpoint
+from diagnose.stages.endpoint import BEGUN, Endpoint
 from diagnose.stages.failure import Kind, RunFailed, TimedOut, one_line
 from diagnose.stages.passage import WrongField, shown
 
@@ -271,6 +271,25 @@ def _batch(
     return run_batch
 
 
+@asynccontextmanager
+async def _limit(timeout_s: float | None) -> AsyncIterator[None]:
+    """Ends what takes longer than `timeout_s` from when the endpoint lets it through."""
+    if timeout_s is None:
+        yield
+        return
+    async with asyncio.timeout(None) as limit:
+
+        def begun() -> None:
+            if limit.when() is None:
+                limit.reschedule(asyncio.get_running_loop().time() + timeout_s)
+
+        before = BEGUN.set(begun)
+        try:
+            yield
+        finally:
+            BEGUN.reset(before)
+
+
 def _each(
     target: object, identity: Identity, known: Known
 ) -> Callable[[Sequence[tuple[Given, int | None]], Ended, Callable[[], bool]], None] | None:
@@ -285,8 +304,7 @@ def _each(
         found: Output | Exception
         try:
             with _translated(identity):
-                limit_s = identity.timeout_s
-                async with nullcontext() if limit_s is None else asyncio.timeout(limit_s):
+                async with _limit(identity.timeout_s):
                     value = await asked(given, seed)
             found = _adapted(identity, value, given, known)
         except StageFailed as exc:

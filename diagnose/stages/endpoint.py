@@ -11,6 +11,7 @@ import inspect
 import random
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -62,6 +63,9 @@ INCIDENTAL = ("request_timeout_s", "retries", "concurrency", "key_env", "key_hea
 """Settings that change how an endpoint is asked and not what it answers."""
 
 T = TypeVar("T")
+
+BEGUN: ContextVar[Callable[[], None] | None] = ContextVar("BEGUN", default=None)
+"""Called once a request is let through, in the context of who asks: waiting for a place is nobody's delay."""
 
 
 @dataclass(frozen=True)
@@ -190,6 +194,8 @@ class Endpoint:
     async def _sent(self, content: bytes) -> Reply:
         # Waiting for a free place is no fault of the endpoint: the deadline starts after it.
         number = await self._at_once.admitted()
+        if (begun := BEGUN.get()) is not None:
+            begun()
         began, too_much = time.perf_counter(), True
         try:
             reply = await posted(self._session(), self.url, content, self.request_timeout_s)
