@@ -6,7 +6,7 @@ from collections import Counter
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,24 @@ from diagnose.cli.again import again, options_of
 from diagnose.cli.annotate import tell
 from diagnose.cli.beside import Against
 from diagnose.cli.compared import Allow
+from diagnose.cli.replaying import (
+    Address,
+    Alpha,
+    CounterCheck,
+    Engine,
+    FidelityFloor,
+    Jobs,
+    MaxCalls,
+    MaxCallsPerTrace,
+    MaxCost,
+    Metric,
+    Passing,
+    PassMark,
+    Probe,
+    Sample,
+    VerdictOnly,
+    Workarounds,
+)
 from diagnose.cli.session import (
     Debug,
     Json,
@@ -42,47 +60,6 @@ if TYPE_CHECKING:
     from diagnose.replay.run import Runner
     from diagnose.score.table import Scorer
 
-
-Metric = Annotated[str | None, typer.Option(help="Metric that judges answers; see `explain metrics`.")]
-PassMark = Annotated[
-    float | None, typer.Option("--pass", min=0.0, max=1.0, help="Score from which on a trace passes.")
-]
-Alpha = Annotated[
-    float,
-    typer.Option(min=0.0001, max=0.5, help="Probability of a wrong verdict that is borne, per failure."),
-]
-MaxCalls = Annotated[int | None, typer.Option(min=1, help="Model calls to spend over all failures.")]
-MaxCallsPerTrace = Annotated[int, typer.Option(min=1, help="Model calls to spend on one failure.")]
-FidelityFloor = Annotated[
-    float, typer.Option(min=0.0, max=1.0, help="Refuse blame (exit 4) where a stage repeats less of its log.")
-]
-Passing = Annotated[
-    int, typer.Option(min=0, help="Replay so many right answers under each repair too, for net gains.")
-]
-Probe = Annotated[
-    bool,
-    typer.Option(
-        help="Run ablations that tell how a convicted model fails (1 to 4 model calls each; three times as many "
-        "where it is not deterministic)."
-    ),
-]
-
-Sample = Annotated[
-    int | None,
-    typer.Option(min=2, help="Replay so many failures, drawn by where the log loses the evidence and a tag."),
-]
-MaxCost = Annotated[
-    float | None, typer.Option(min=0.0, help="Money for model calls, at what the log says that one costs.")
-]
-CounterCheck = Annotated[
-    bool, typer.Option(help="Ask a model that judges two counter-questions a verdict: was it talked into it?")
-]
-VerdictOnly = Annotated[
-    bool,
-    typer.Option(
-        "--verdict-only", help="Leave out prompts that cannot change a verdict; shares come as bounds."
-    ),
-]
 
 TELLING = (
     *("pipeline", "gold", "corpus", "format", "map", "project", "metric", "pass_mark", "alpha", "max_calls"),
@@ -121,12 +98,7 @@ def run(
     fidelity_floor: FidelityFloor = 0.8,
     passing: Passing = 0,
     probe: Probe = True,
-    workarounds: Annotated[
-        bool,
-        typer.Option(
-            "--workarounds", help="Play the repairs of sound stages, too: what else would have helped."
-        ),
-    ] = False,
+    workarounds: Workarounds = False,
     verdict_only: VerdictOnly = False,
     counter_check: CounterCheck = True,
     sample: Sample = None,
@@ -153,22 +125,9 @@ def run(
         Path | None,
         typer.Option(help="Replace what these patterns find, too: a TOML file, NAME = 'pattern'."),
     ] = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option(
-            min=1, help="Processes of a local model (default: as CPUs and memory bear), or Ray actors."
-        ),
-    ] = None,
-    engine: Annotated[
-        Literal["local", "ray"],
-        typer.Option(help="Where stage calls are made: on this machine, or on a Ray cluster."),
-    ] = "local",
-    address: Annotated[
-        str | None,
-        typer.Option(
-            help="The Ray cluster to join: HOST:PORT of its head, or auto (default: one made here)."
-        ),
-    ] = None,
+    jobs: Jobs = None,
+    engine: Engine = "local",
+    address: Address = None,
     resume: Resume = False,
     no_memo: NoMemo = False,
     json: Json = False,
