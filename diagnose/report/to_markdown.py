@@ -70,6 +70,8 @@ def _blocks(report: Report) -> Iterator[str]:
     yield phrases.counts_line(report) + "".join(
         f" · {line}" for line in [phrases.levels_line(report.levels)] if line
     )
+    if fidelity := phrases.fidelity_line(report):
+        yield fidelity
     yield from _ranking(report)
     yield from _funnel(report)
     yield from _triage(report)
@@ -216,7 +218,7 @@ def _cohorts(report: Report) -> Iterator[str]:
 def _provenance(report: Report) -> str:
     made = report.provenance
     lines = [f"How to read the table: {phrases.RANKING_LEGEND}."] if report.ranking else []
-    lines += [line for line in [phrases.fidelity_line(report), phrases.runs_line(report)] if line]
+    lines.append(phrases.runs_line(report))
     lines += phrases.cost_lines(report.cost)
     lines.append(
         f"diagnose {code(made.version)}, metric {code(made.metric)}, pass mark {made.pass_mark:g}, "

@@ -36,6 +36,8 @@ def _parts(report: Report, width: int) -> Iterator[RenderableType]:
     yield prose(phrases.counts_line(report), "dim")
     if levels := phrases.levels_line(report.levels):
         yield prose(levels, "dim")
+    if fidelity := phrases.fidelity_line(report):
+        yield prose(fidelity, "dim")
     yield from _ranking(report, width)
     yield from _funnel(report, width)
     yield from _triage(report, width)
@@ -252,8 +254,6 @@ def _notes(report: Report) -> Iterator[RenderableType]:
 
 def _provenance(report: Report) -> Iterator[RenderableType]:
     yield from heading("How this was made")
-    if line := phrases.fidelity_line(report):
-        yield prose(line, "dim")
     yield prose(phrases.runs_line(report), "dim")
     made = report.provenance
     parts = [f"diagnose {made.version}", f"metric {made.metric}"]

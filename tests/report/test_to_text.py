@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from diagnose.core.report import Findings, Report, UndecidedCount
+from diagnose.report.to_markdown import markdown_report
 from diagnose.report.to_text import text_report
 from tests.report.hostile import TEXTS, commands, hostile
 from tests.report.made_report import DRIFTED, OBSERVED, PERFECT, REPLAYED
@@ -63,6 +64,15 @@ def test_drift_comes_first() -> None:
     )
     assert not second[0].startswith("!")
     assert "! model unstable: in 3 of 31" in text_of(DRIFTED, 200)
+
+
+def test_how_far_the_replay_repeats_the_log_stands_before_the_ranking() -> None:
+    repeats = "Replayed with nothing changed, every stage gives what the log says (31 replays)."
+    text, markdown = text_of(REPLAYED, 200), markdown_report(REPLAYED)
+    assert text.index(repeats) < text.index("Which stage is to blame")
+    assert markdown.index(repeats) < markdown.index("| stage")
+    partly = "Replays with nothing changed that gave what the log says: retriever 27 of 31"
+    assert text_of(DRIFTED, 200).index(partly) < text_of(DRIFTED, 200).index("Which stage is to blame")
 
 
 def test_a_log_alone_convicts_nobody() -> None:
