@@ -113,7 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark; 1 where a bar is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--every", type=int, default=1, help="every so manieth question for single faults")
-    parser.add_argument("--pairs-every", type=int, default=1, help="the same for pairs")
+    parser.add_argument("--pairs-every", type=int, default=3, help="the same for pairs")
     told = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
         pipeline = town(Path(folder))
