@@ -10,9 +10,10 @@ from typing import Any
 
 import msgspec
 
-from diagnose.core.trace import Gold, Trace
+from diagnose.core.trace import Gold, Outcome, Trace
 from diagnose.errors import BadInput, visible
 from diagnose.traces.account import Account
+from diagnose.traces.cited import as_number
 from diagnose.traces.columns import ALIASES, columns_for, grouped
 from diagnose.traces.documents import Document, read_documents
 from diagnose.traces.from_beir import beir_rows, is_beir
@@ -31,15 +32,18 @@ ID_TAGS = ("query_id", "question_id", "qid", "example_id", "id")
 
 @dataclass
 class Labels:
-    """Gold by id and by question; rows of one id or one question are one label."""
+    """Gold by id and by question; rows of one id or one question are one label. People's feedback goes by id alone: it
+    is of one answer, and another trace may have answered the same question otherwise."""
 
     by_id: dict[str, Gold] = field(default_factory=dict)
     by_query: dict[str, Gold] = field(default_factory=dict)
+    feedback: dict[str, float] = field(default_factory=dict)
     n_rows: int = 0
     met: set[int] = field(default_factory=set)
 
     def joined(self, trace: Trace, account: Account) -> Trace:
-        """The trace with its label, which wins over one the log has."""
+        """The trace with its label and feedback, which win over those the log has."""
+        trace = self._marked(trace, account)
         by_id = next((gold for name in _names(trace) if (gold := self.by_id.get(name))), None)
         gold = by_id or self.by_query.get(worded(trace.query.text))
         if gold is None:
@@ -48,6 +52,14 @@ class Labels:
         self.met.add(id(gold))
         account.labels["joined by id" if by_id else "joined by question"] += 1
         return msgspec.structs.replace(trace, gold=_over(trace.gold, gold))
+
+    def _marked(self, trace: Trace, account: Account) -> Trace:
+        said = next((self.feedback[name] for name in _names(trace) if name in self.feedback), None)
+        if said is None:
+            return trace
+        account.labels["feedback joined by id"] += 1
+        outcome = msgspec.structs.replace(trace.outcome or Outcome(), feedback=said)
+        return msgspec.structs.replace(trace, outcome=outcome)
 
     def tell(self, account: Account) -> None:
         """Notes the labels that met no trace."""
@@ -60,7 +72,8 @@ def read_labels(
     path: Path, mapping: Mapping[str, str] | None = None, limits: Limits = DEFAULT_LIMITS
 ) -> Labels:
     """The labels of a file: our own traces or queries, or a table (JSON lines, CSV, Parquet, a saved data set)
-    with columns for the id or the question and for answers, gold passages (ids or texts), gold sentences.
+    with columns for the id or the question and for answers, gold passages (ids or texts), gold sentences; `feedback`
+    (-1 to 1) on the answer of the trace with that id.
 
     Raises BadInput where the file cannot be read or holds no label.
     """
@@ -68,7 +81,7 @@ def read_labels(
     for document in _documents(path, account, limits):
         if isinstance(document.value, Mapping):
             _put(labels, document, mapping, account)
-    if not labels.by_id and not labels.by_query:
+    if not (labels.by_id or labels.by_query or labels.feedback):
         expected = "gold answers or gold passages, with an id or a question (--map gold.answers=COLUMN)"
         raise BadInput(f"{source_name(path)}: expected {expected}, found none in {labels.n_rows} rows")
     return labels
@@ -100,6 +113,8 @@ def _put(labels: Labels, document: Document, mapping: Mapping[str, str] | None, 
     if found == "diagnose" or isinstance(document.value.get("gold"), Mapping):
         gold, question = _native(document)
         names = [str(name) for name in (document.value.get("trace_id"),) if name]
+        outcome = document.value.get("outcome")
+        said = outcome.get("feedback") if isinstance(outcome, Mapping) else None
     else:
         preset = found if found in ("ragas", "ragchecker", "deepeval", "promptfoo") else "records"
         row = Row(rows_of_cells(grouped(document.value))[0], columns_for(preset, mapping), preset)
@@ -108,7 +123,9 @@ def _put(labels: Labels, document: Document, mapping: Mapping[str, str] | None, 
             row.row.get(column) for column in (*ALIASES["trace_id"], (mapping or {}).get("trace_id", ""))
         ]
         names = [str(v) for v in values if isinstance(v, str | int) and not isinstance(v, bool) and str(v)]
-        gold = gold_of(row, "gold", account, labels_only=True)
+        gold, said = gold_of(row, "gold", account, labels_only=True), row.get("feedback")
+    if (mark := as_number(said)) is not None and -1 <= mark <= 1:
+        labels.feedback |= dict.fromkeys(names, mark)
     if gold is None or document.value.get("score") in (0, "0"):  # a judged passage that is not relevant
         return
     for name in names:

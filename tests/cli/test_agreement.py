@@ -74,3 +74,22 @@ def test_without_feedback_nothing_is_said(tmp_path: Path) -> None:
     report, said = run(tmp_path, logged(tmp_path))
     assert report["agreement"] is None
     assert "agrees with people" not in said
+
+
+def test_marks_may_stand_in_the_file_of_labels(tmp_path: Path) -> None:
+    """By id alone: they are of one answer, not of everybody's to the same question."""
+    log = logged(tmp_path)
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    rows = [("id", "question", "feedback")]
+    rows += [(line["trace_id"], "", "1" if i else "-1") for i, line in enumerate(lines)]
+    rows += [("elsewhere", lines[0]["query"]["text"], "1"), (lines[1]["trace_id"], "", "7")]
+    (tmp_path / "marks.csv").write_text("".join(",".join(row) + "\n" for row in rows))
+    done = command("convert", log, "--gold", tmp_path / "marks.csv", "-o", tmp_path / "with.jsonl")
+    assert done.exit_code == 0, done.stderr
+    found = [
+        json.loads(line)["outcome"]["feedback"] for line in (tmp_path / "with.jsonl").read_text().splitlines()
+    ]
+    assert found == [-1.0] + [1.0] * (len(lines) - 1)
+    assert "feedback joined by id" in done.stderr
+    report, _ = run(tmp_path, log, "--gold", tmp_path / "marks.csv")
+    assert report["agreement"]["n"] == len(lines)
