@@ -31,7 +31,9 @@ def convert(
             metavar="SOURCE...",
         ),
     ],
-    output: Annotated[str, typer.Option("--output", "-o", help="Where the traces go; - for stdout.")] = "-",
+    output: Annotated[
+        str, typer.Option("--output", "-o", help="Where the traces go (.parquet: as Parquet); - for stdout.")
+    ] = "-",
     format: Format = "auto",
     map: Map = None,
     gold: Gold = None,
@@ -64,11 +66,14 @@ def convert(
 
 
 def _converted(wanted: Wanted, output: str, strict: bool, quiet: bool) -> tuple[AccountSummary, int]:
+    from diagnose.core.trace import Trace
     from diagnose.traces.account import Account
     from diagnose.traces.to_jsonl import write_jsonl
+    from diagnose.traces.to_parquet import is_parquet, write_parquet
 
     account = Account()
-    written = write_jsonl(output, _kept(wanted.read(account), strict, quiet))
+    traces = _kept(wanted.read(account), strict, quiet)
+    written = write_parquet(output, traces, Trace) if is_parquet(output) else write_jsonl(output, traces)
     return account.summary(), written
 
 

@@ -54,7 +54,7 @@ def show(
     from diagnose.report.trace_text import trace_text
 
     outputs = output or []
-    check_suffixes(outputs, (*SUFFIXES, ".csv"))
+    check_suffixes(outputs, (*SUFFIXES, ".csv", ".parquet"))
     read = read_report(report)
     folder = report_file(report).parent
     if trace_id is None:
@@ -82,8 +82,10 @@ def _beside(report: Path, baseline: Path | None, allow: list[str], seed: int) ->
 def _write_forms(outputs: list[Path], report: Report, folder: Path, beside: Baseline | None) -> None:
     """The report as it stands in its folder, in other forms or with a baseline."""
     from diagnose.cli.outputs import markdown_of, page_of, rows_of
+    from diagnose.core.blame import Blame
     from diagnose.report.to_csv import csv_failures
     from diagnose.report.to_json import json_report
+    from diagnose.traces.to_parquet import write_parquet
 
     for path in outputs:
         match path.suffix:
@@ -92,6 +94,8 @@ def _write_forms(outputs: list[Path], report: Report, folder: Path, beside: Base
             case ".csv":
                 blames, _, cases = rows_of(folder)
                 write_body(path, *(line.encode() for line in csv_failures(blames, cases)))
+            case ".parquet":
+                write_parquet(path, rows_of(folder)[0], Blame)
             case ".json":
                 write_body(path, json_report(report))
             case _:

@@ -89,6 +89,11 @@ def read_lines(path: Path | str, limits: Limits = DEFAULT_LIMITS) -> Iterator[Li
     unreadable, empty, binary or one JSON document over many lines; later for a gzip stream that is
     broken or a bomb.
     """
+    from diagnose.traces.to_parquet import is_parquet, parquet_lines
+
+    if is_parquet(path):
+        yield from parquet_lines(path, limits)
+        return
     source = source_name(path)
     empty = True
     with opened(path, source) as stream, translated(source):

@@ -10,7 +10,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 from diagnose.core.pipeline import Corpus
-from diagnose.core.trace import Trace
+from diagnose.core.trace import TRACE_SCHEMA, Trace
 from diagnose.errors import BadInput, UsageError, quoted
 from diagnose.traces.account import Account
 from diagnose.traces.documents import Document, read_documents
@@ -26,6 +26,7 @@ from diagnose.traces.of_document import Reading, filled, of_document
 from diagnose.traces.passage_ids import TextOf
 from diagnose.traces.rows import is_dataset, is_table, read_rows
 from diagnose.traces.sniff import TOOLS
+from diagnose.traces.to_parquet import schema_in
 
 _URL = re.compile(r"^(https?):/+")
 SKIPPED_FILES = (".md", ".txt", ".html", ".png", ".yaml", ".yml", ".toml", ".py", ".sqlite", ".db", ".log")
@@ -174,6 +175,9 @@ def _read(source: Source, reading: Reading, groups: SpanGroups) -> Iterator[Trac
         documents: Iterable[Document | Problem] = documents_of_server(source, reading.format, reading.project)
     elif source != STDIN and Path(source).is_dir() and is_beir(Path(source)):
         documents = beir_rows(Path(source), reading.account, reading.limits)
+    elif source != STDIN and schema_in(source) == TRACE_SCHEMA:
+        yield from _native(source, reading)
+        return
     elif source != STDIN and is_table(Path(source)):
         documents = _rows(Path(source), reading)
     elif reading.format in ("auto", "diagnose") and not reading.mapping and is_native(source, reading.limits):
