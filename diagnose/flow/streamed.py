@@ -83,7 +83,12 @@ class Streamed:
             self._blames.append(blame)
             self._cases.append(case)
             return
-        # What most failures have alike is kept once.
+        # What most failures have alike is kept once; where nobody asks any more which of them they are, all of it.
+        if self.log.too_many and blame.verdict == "undecided":
+            alike = msgspec.structs.replace(blame, trace_id="", evidence=None)
+            kind = (blame.level, blame.undecided, blame.funnel, tuple(blame.tags.items()))
+            self._blames.append(self._once(kind, alike))
+            return
         self._blames.append(
             msgspec.structs.replace(
                 blame,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
-from hashlib import blake2b
 from pathlib import Path
 
 from diagnose.core.artifact import Frozen, Query
@@ -15,6 +14,7 @@ from diagnose.traces.decode import LineDecoder
 from diagnose.traces.fields import found
 from diagnose.traces.limits import DEFAULT_LIMITS, Limits
 from diagnose.traces.lines import Finding, Line, Problem, read_lines
+from diagnose.traces.once import Once
 
 _RANK = {role: i for i, role in enumerate(ROLES)}
 
@@ -122,14 +122,13 @@ def _between(field: str, value: float | None, low: float, high: float | None = N
 
 
 class TraceIds:
-    """Ids seen so far, as digests: 16 bytes each however long an id is."""
+    """Ids seen so far."""
 
     def __init__(self) -> None:
-        self._line_of: dict[bytes, int] = {}
+        self._ids = Once()
 
     def findings(self, line: TraceLine, number: int) -> Iterator[Finding]:
         """A finding where an earlier line has the same id; `number` is this line's."""
-        digest = blake2b(line.trace_id.encode(errors="replace"), digest_size=16).digest()
-        first = self._line_of.setdefault(digest, number)
+        first = self._ids.first(line.trace_id, number)
         if first != number:
             yield Finding("trace_id", f"an id of its own (line {first} has it already)", found(line.trace_id))

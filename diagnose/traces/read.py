@@ -6,7 +6,6 @@ import glob
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from hashlib import blake2b
 from pathlib import Path
 
 from diagnose.core.pipeline import Corpus
@@ -23,6 +22,7 @@ from diagnose.traces.limits import DEFAULT_LIMITS, Limits, OverLimit, counted
 from diagnose.traces.lines import STDIN, Problem, said_of, source_name
 from diagnose.traces.native import is_native
 from diagnose.traces.of_document import Reading, filled, of_document
+from diagnose.traces.once import Once
 from diagnose.traces.passage_ids import TextOf
 from diagnose.traces.rows import is_dataset, is_table, read_rows
 from diagnose.traces.sniff import TOOLS
@@ -87,20 +87,19 @@ def text_of(corpus: Corpus | None) -> TextOf | None:
 
 def _finished(found: Iterator[Trace | Problem], reading: Reading) -> Iterator[Trace | Problem]:
     """Traces with their labels and texts, each id once."""
-    seen: set[bytes] = set()
+    seen, n = Once(), 0
     for item in found:
         if isinstance(item, Problem):
             yield item
             continue
-        digest = blake2b(item.trace_id.encode(errors="replace"), digest_size=16).digest()
-        if digest in seen:
+        n += 1
+        if seen.first(item.trace_id, n) != n:
             reading.account.n["left out"] += 1
             where = item.provenance.source if item.provenance else None
             yield Problem(
                 where or "log", None, "trace_id", "an id of its own", f"{quoted(item.trace_id)} again"
             )
             continue
-        seen.add(digest)
         yield reading.gold.joined(item, reading.account) if reading.gold else item
     if reading.gold:
         reading.gold.tell(reading.account)
