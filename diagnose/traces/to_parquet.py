@@ -33,11 +33,11 @@ def is_parquet(path: Path | str) -> bool:
 
 def schema_in(path: Path | str) -> str | None:
     """The format of the rows of a Parquet file of ours (`diagnose.trace/1`), None for any other file."""
+    if not is_parquet(path):
+        return None
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    if not is_parquet(path):
-        return None
     try:
         metadata = pq.read_schema(path).metadata or {}
     except (OSError, ValueError, pa.ArrowException):
