@@ -30,7 +30,7 @@ IdFrom = Literal["id", "output", "metadata", "text"]
 nowhere, so that it is the digest of the text."""
 
 
-class Cited(Frozen, frozen=True, gc=False):
+class Cited(Frozen, frozen=True, gc=False, array_like=True):
     """A passage as a span cites it; `id` is None and `text` empty where the span does not say."""
 
     id: str | None = None
@@ -41,7 +41,7 @@ class Cited(Frozen, frozen=True, gc=False):
     id_from: IdFrom = "text"
 
 
-class Labelled(Frozen, frozen=True):
+class Labelled(Frozen, frozen=True, array_like=True):
     """Labels and judgements that a log itself holds; `score` 0 to 1, `feedback` -1 to 1."""
 
     answers: tuple[str, ...] = ()
@@ -50,7 +50,7 @@ class Labelled(Frozen, frozen=True):
     feedback: float | None = None
 
 
-class Span(Frozen, frozen=True, gc=False):
+class Span(Frozen, frozen=True, gc=False, array_like=True):
     """One span. Times are nanoseconds of wall time, 0 where the log has none.
 
     `query` is what the span was asked, `given` and `cited` the passages in its input and its output (None: it
