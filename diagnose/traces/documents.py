@@ -18,6 +18,7 @@ from diagnose.errors import BadInput, quoted
 from diagnose.traces.account import Account
 from diagnose.traces.limits import DEFAULT_LIMITS, Limits, OverLimit, nested_deeper
 from diagnose.traces.lines import Meter, Problem, opened, said_of, source_name, translated
+from diagnose.traces.native import without_stamp
 from diagnose.traces.otlp_line import decode_otlp_line
 from diagnose.traces.scanner import BrokenValue, Scanner
 
@@ -79,6 +80,8 @@ def _read(path: Path | str, source: str, account: Account, limits: Limits) -> It
         while raw := meter.line():
             number += 1
             data = raw.removeprefix(BOM) if number == 1 else raw
+            if data[:1].isdigit() and len(printed := without_stamp(data)) < len(data):
+                data, any_line = printed, True  # a container's log is lines, whatever they hold
             if data.isspace() or not data:
                 continue
             if len(raw) <= limits.line_bytes and limits.too_deep(data):

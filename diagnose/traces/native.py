@@ -16,6 +16,8 @@ from diagnose.traces.sniff import format_of
 _STARTS = re.compile(
     rb'\s*\{\s*"(?:schema"\s*:\s*"diagnose\.|trace_id"\s*:\s*"[^"]*"\s*,\s*"(?:query|steps)")'
 )
+_STAMP = re.compile(rb"\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d) (?:stdout|stderr) [FP] ")
+"""What Kubernetes puts before every line that a container printed."""
 FIRST_LINES = 50
 """Lines that are looked at for the first that is JSON."""
 OURS = frozenset({"trace_id", "steps", "query", "schema", "gold", "outcome", "tags", "provenance"})
@@ -34,12 +36,18 @@ def is_native(path: Path | str, limits: Limits) -> bool:
                 start = _peeked(stream.file)
                 return _is_ours(start.partition(b"\n")[0].removeprefix(b"\xef\xbb\xbf"), start)
             meter = Meter(stream, source, limits)
-            lines = (meter.line().removeprefix(b"\xef\xbb\xbf") for _ in range(FIRST_LINES))
+            lines = (without_stamp(meter.line().removeprefix(b"\xef\xbb\xbf")) for _ in range(FIRST_LINES))
             # A program that prints spans may have talked before.
-            first = next((line for line in lines if line.lstrip().startswith((b"{", b"["))), b"")
+            first = next((line for line in lines if line.lstrip().startswith((b"{", b"[", b'"{'))), b"")
             return _is_ours(first, first)
     except BadInput:
         return True
+
+
+def without_stamp(line: bytes) -> bytes:
+    """A line as its program printed it, where a container's log has a time and a stream before it."""
+    match = _STAMP.match(line)
+    return line[match.end() :] if match else line
 
 
 def _peeked(file: Any) -> bytes:
@@ -62,6 +70,6 @@ def _is_ours(line: bytes, start: bytes) -> bool:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return not line.lstrip().startswith((b"{", b"["))
     if not isinstance(value, dict):
-        return not isinstance(value, list)
+        return not isinstance(value, list | str)
     found = format_of(value)
-    return found == "diagnose" or (found is None and len(OURS.intersection(value)) * 2 >= len(value))
+    return found == "diagnose" or (found is None and len(OURS.intersection(value)) * 2 > len(value))

@@ -37,6 +37,7 @@ from diagnose.traces.limits import DEFAULT_LIMITS, Limits
 from diagnose.traces.lines import Line, Problem
 from diagnose.traces.otlp_line import OtlpLine
 from diagnose.traces.passage_ids import TextOf
+from diagnose.traces.said import unwrapped
 from diagnose.traces.sniff import Format, format_of, held
 from diagnose.traces.span import Span
 
@@ -68,6 +69,7 @@ def of_document(
             document, "otlp", spans_of_line(document.value, reading.account), reading, groups
         )
         return
+    document = _opened(document)
     format, account = _format(document.value, reading), reading.account
     if isinstance(document.value, list) and depth < MAX_HELD:
         for item in document.value:
@@ -95,6 +97,12 @@ def of_document(
     else:
         spans = SPANS_OF[format](document.value, account)
         yield from _gathered(document, format, spans, reading, groups)
+
+
+def _opened(document: Document) -> Document:
+    """A document that stands in a text as JSON (a list of what `Trace.to_json()` gives) as that."""
+    inner = unwrapped(document.value) if isinstance(document.value, str) else None
+    return document._replace(value=inner) if isinstance(inner, Mapping) else document
 
 
 def _gathered(

@@ -23,6 +23,7 @@ from diagnose.traces.unpacking import PACKED_SUFFIXES, BrokenPackingError
 
 CSV_SUFFIXES = {".csv": ",", ".tsv": "\t"}
 PARQUET_SUFFIXES = (".parquet", ".pq")
+ARROW_SUFFIXES = (".arrow", ".feather")
 BATCH_ROWS = 256
 BATCH_BYTES = 16 * 1024 * 1024
 """Unpacked bytes of the rows that are read at once from Parquet, about."""
@@ -43,7 +44,7 @@ Row = tuple[int, dict[str, Any]]
 
 def is_table(path: Path) -> bool:
     """Whether a path is read as a table by its name, or is a saved data set."""
-    return table_suffix(path) in (*CSV_SUFFIXES, *PARQUET_SUFFIXES, ".arrow") or is_dataset(path)
+    return table_suffix(path) in (*CSV_SUFFIXES, *PARQUET_SUFFIXES, *ARROW_SUFFIXES) or is_dataset(path)
 
 
 def is_dataset(path: Path) -> bool:
@@ -175,7 +176,7 @@ def _arrow_rows(path: Path, suffix: str) -> Iterator[Row]:
 
     source = source_name(path)
     try:
-        if suffix == ".arrow":
+        if suffix in ARROW_SUFFIXES:
             with pa.memory_map(str(path)) as file:
                 yield from _numbered(_record_batches(pa, file))
             return
@@ -204,9 +205,10 @@ def _record_batches(pa: Any, file: Any) -> Any:
 def _numbered(batches: Any) -> Iterator[Row]:
     n = 0
     for batch in batches:
-        for row in batch.to_pylist():
-            n += 1
-            yield n, row
+        for start in range(0, batch.num_rows, BATCH_ROWS):
+            for row in batch.slice(start, BATCH_ROWS).to_pylist():
+                n += 1
+                yield n, row
 
 
 def _dataset_rows(path: Path) -> Iterator[Row]:

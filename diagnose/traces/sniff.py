@@ -10,6 +10,7 @@ from diagnose.traces.from_phoenix_query import is_query_row
 from diagnose.traces.from_plain_spans import is_plain_span
 from diagnose.traces.from_promptfoo import rows_of_table
 from diagnose.traces.from_zipkin import is_zipkin
+from diagnose.traces.said import unwrapped
 
 Format = Literal[
     "diagnose",
@@ -177,7 +178,9 @@ def _whole_trace(document: Mapping[str, Any]) -> Format | None:
         and ("trace_metadata" in document or "request" in document)
     ):
         return "mlflow"
-    if isinstance(trace, str) and ("spans" in document or "request" in document):
+    if isinstance(trace, str) and (
+        "spans" in document or "request" in document or trace.startswith('{"info"')
+    ):
         return "mlflow"
     if isinstance(data, Mapping) and isinstance(data.get("spans"), list) and "info" not in document:
         return "mlflow"
@@ -209,11 +212,16 @@ def _holder(document: Mapping[str, Any]) -> Format | None:
         return "envelope"
     if any(_is_whole(document.get(key)) for key in WRAPPERS) or _is_table(document.get("table")):
         return "envelope"
-    if isinstance(document.get("qas"), list):
+    if isinstance(document.get("qas"), list) or _is_container_line(document):
         return "envelope"
     if isinstance(document.get("queries"), Mapping) and isinstance(document.get("relevant_docs"), Mapping):
         return "envelope"
     return None
+
+
+def _is_container_line(document: Mapping[str, Any]) -> bool:
+    """A line that a container printed, as Docker keeps it."""
+    return "stream" in document and isinstance(document.get("log"), str)
 
 
 def _is_whole(value: Any) -> bool:
@@ -269,6 +277,9 @@ def held(document: Mapping[str, Any], format: Format) -> list[Any]:
                 return [document[key]]
         if isinstance(document.get("relevant_docs"), Mapping):
             return _judged(document)
+        if _is_container_line(document):
+            said = unwrapped(document["log"].strip())
+            return [said] if isinstance(said, Mapping | list) else []
         if isinstance(asked := document.get("qas"), list):  # SQuAD as it is published
             context = {"gold_passages": [document.get("context")]}
             return [{**context, **item} for item in asked if isinstance(item, Mapping)]

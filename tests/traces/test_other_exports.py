@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas
 import pyarrow as pa
 import pytest
 
@@ -128,6 +129,37 @@ def test_other_tracing_servers(tmp_path: Path, server: str, indent: int | None) 
     trace = one(written(tmp_path, json.dumps(SERVERS[server](), indent=indent)))
     assert (roles(trace), answer(trace)) == (FULL, samples.ANSWER)
     assert (ids(trace, "retriever"), ids(trace, "packer")) == (["r2", "r1", "r3"], ["r1", "r2"])
+
+
+PRINTED: dict[str, Callable[[str], str]] = {
+    "docker": lambda line: json.dumps(
+        {"log": line + "\n", "stream": "stdout", "time": "2026-01-01T00:00:00Z"}
+    ),
+    "kubernetes": lambda line: f"2026-01-01T00:00:00.123456789Z stdout F {line}",
+}
+
+
+@pytest.mark.parametrize("keeper", PRINTED)
+def test_lines_that_a_container_printed(tmp_path: Path, keeper: str) -> None:
+    printed = ["starting", *OTLP.decode().splitlines()]
+    traces, _, _ = read(
+        written(tmp_path, "".join(PRINTED[keeper](line) + "\n" for line in printed), "pod.log")
+    )
+    assert [roles(trace) for trace in traces] == [FULL]
+
+
+@pytest.mark.parametrize("layout", ["list", "lines", "columns"])
+def test_traces_of_mlflow_as_texts_of_json(tmp_path: Path, layout: str) -> None:
+    text = json.dumps(samples.mlflow())
+    rows = [{"trace_id": "tr-1", "trace": text}] if layout == "columns" else [text]
+    name = "log.json" if layout == "list" else "log.jsonl"
+    assert roles(one(written(tmp_path, rows, name))) == FULL
+
+
+def test_feather(tmp_path: Path) -> None:
+    frame = pandas.DataFrame(samples.phoenix_rows(samples.openinference()))
+    frame.to_feather(tmp_path / "log.feather")
+    assert roles(one(tmp_path / "log.feather")) == FULL
 
 
 def weave() -> list[dict[str, Any]]:
