@@ -223,10 +223,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 MISSED_WHY = (
-    "Under noise a trace's share is an expectation, and all traces of a log share what is believed of the pipeline's\n"
-    "own pass rate; the bootstrap resamples traces and does not see that this belief may be off for the whole log. It\n"
-    "matters most for the model, whose share is one minus that rate, and for faults that are drawn towards it because\n"
-    "their prompts pass in part. The estimates themselves are not biased (compare the two columns)."
+    "An interval is of resampled traces, each with what it tells of the others' pass rates (docs/decisions/0021).\n"
+    "It is too short where that is not nearly linear, and where a small share rests on few failures: its estimate is skew.\n"
+    "200 logs tell a coverage to some 1.5 points. Compare the two columns for how far the estimates are biased."
 )
 
 
