@@ -224,7 +224,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 MISSED_WHY = (
     "An interval is of resampled traces, each with what it tells of the others' pass rates (docs/decisions/0021).\n"
-    "It is too short where that is not nearly linear, and where a small share rests on few failures: its estimate is skew.\n"
+    "It is too short where that is not nearly linear, and where a small share rests on few failures: it is skew.\n"
     "200 logs tell a coverage to some 1.5 points. Compare the two columns for how far the estimates are biased."
 )
 
