@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -28,11 +29,20 @@ STORE = 80 * 2**20
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 
 
+def started() -> Cluster:
+    """A head. Ray gives one half a minute to start, which a busy machine may not do in."""
+    head = {"num_cpus": 0, "object_store_memory": STORE, "include_dashboard": False}
+    for _ in range(2):
+        with contextlib.suppress(Exception):
+            return Cluster(initialize_head=True, head_node_args=head)
+        ray.shutdown()
+    return Cluster(initialize_head=True, head_node_args=head)
+
+
 @pytest.fixture
 def cluster() -> Iterator[Cluster]:
     """Two nodes of one CPU each; the head has none."""
-    head = {"num_cpus": 0, "object_store_memory": STORE, "include_dashboard": False}
-    cluster = Cluster(initialize_head=True, head_node_args=head)
+    cluster = started()
     try:
         for _ in range(2):
             cluster.add_node(num_cpus=1, object_store_memory=STORE)
