@@ -15,6 +15,7 @@ LEAST_WHOLE = 4
 """Characters below which a passage is too short to be told from a chance occurrence."""
 MAX_PASSAGES = 5_000
 
+_LINE_BLANKS = ("\n", "\t", "\r")
 _ODD_BLANKS = re.compile(r"[^\S ]\s*| \s+")
 """Blanks that are not a single space."""
 
@@ -73,8 +74,9 @@ class Flat:
 def even_text(text: str) -> str:
     """The text with a space for every blank."""
     if text.isascii():
-        for blank in "\n\t\r":
-            text = text.replace(blank, " ")
+        for blank in _LINE_BLANKS:
+            if blank in text:
+                text = text.replace(blank, " ")
         return text
     return "".join(" " if c.isspace() else c for c in text)
 
@@ -87,7 +89,7 @@ def pieces_of(passages: Iterable[Passage], text: str) -> tuple[Piece, ...]:
     found as it is, is looked for with every run of blanks as one.
     """
     even, taken = Even(text), _Taken()
-    wanted = [(passage, even_text(passage.text.strip())) for passage in _once(passages)]
+    wanted = [(passage, even_text(text)) for text, passage in _once(passages).items()]
     wanted.sort(key=lambda pair: -len(pair[1]))
     found, missing = _whole(wanted, even, taken)
     uneven = "  " in even_text(text.replace("\n\n", "\n"))  # more than the empty lines between passages
@@ -132,15 +134,15 @@ def _cut(missing: _Wanted, view: Even | Flat, taken: _Taken, text: str) -> list[
     return found
 
 
-def _once(passages: Iterable[Passage]) -> list[Passage]:
-    """Each text once: passages that repeat one another cannot be told apart in a text."""
+def _once(passages: Iterable[Passage]) -> dict[str, Passage]:
+    """Passages by their text, each text once: what repeats another cannot be told from it in a text."""
     first: dict[str, Passage] = {}
     for passage in passages:
-        if passage.text.strip():
-            first.setdefault(passage.text.strip(), passage)
-        if len(first) >= MAX_PASSAGES:
-            break
-    return list(first.values())
+        if text := passage.text.strip():
+            first.setdefault(text, passage)
+            if len(first) >= MAX_PASSAGES:
+                break
+    return first
 
 
 def _everywhere(body: str, view: Even | Flat) -> list[int]:
