@@ -23,10 +23,11 @@ from diagnose.attribute.verdict import Facts, blamed, doubted
 from diagnose.core.blame import Blame, FunnelStep, Undecided
 from diagnose.core.coalition import keys
 from diagnose.core.game import Game
-from diagnose.core.stage import Role
+from diagnose.core.stage import Failure, Role
 from diagnose.flow.sampled import _proof
+from diagnose.replay.ahead import Call
 from diagnose.replay.memo import Memo
-from diagnose.replay.run import Meter, Runner
+from diagnose.replay.run import Broken, Meter, Runner
 
 ROLES: tuple[Role, ...] = ("retriever", "ranker", "packer", "model")
 HARDLY_EVER = 0.02
@@ -75,6 +76,10 @@ class SimulatedCells(Cells):
 
     rates: tuple[float, ...]
     rng: np.random.Generator
+
+    def call(self, runner: Runner, prompt: int) -> Call:
+        """None: there is nothing to be run ahead."""
+        raise Broken(Failure("model", "missing", "a simulated prompt has no model"))
 
     def run(self, runner: Runner, prompt: int) -> None:
         """One more draw."""
