@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parent))
 from figures import Figure, tell
 
-from benchmarks.planted import data
+from benchmarks.planted import gathered as data
 from benchmarks.planted.baselines import WHYDUNIT, whydunit_version
 from benchmarks.planted.bench_planted import Unit, measured
 from benchmarks.planted.tally import counted, counted_by

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import cast
 
 from benchmarks.budget.needing import Needing, needing
-from benchmarks.planted import data
+from benchmarks.planted import gathered as data
 from diagnose.core.artifact import Query
 from diagnose.core.budget import Budget
 from diagnose.core.pipeline import Pipeline

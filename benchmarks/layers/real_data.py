@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.layers import mtrag
-from benchmarks.planted import data
+from benchmarks.planted import gathered as data
 from diagnose.core.artifact import Answer, Context, Decision, Query
 from diagnose.core.pipeline import ABSTENTION, Pipeline
 from diagnose.core.trace import Gold, GoldPassage, Trace

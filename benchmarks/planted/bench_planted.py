@@ -25,7 +25,7 @@ from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
 
-from benchmarks.planted import data
+from benchmarks.planted import gathered as data
 from benchmarks.planted.baselines import whydunit_version
 from benchmarks.planted.tally import BARS, held
 from benchmarks.planted.trials import Kind, Planter, Setup
