@@ -72,10 +72,15 @@ def on_ray(pipeline: Pipeline, alone: float, expected: list[Output]) -> None:
 
     store = 80 * 2**20
     head = {"num_cpus": 0, "include_dashboard": False, "object_store_memory": store}
-    cluster = Cluster(initialize_head=True, head_node_args=head)
     try:
+        cluster = Cluster(initialize_head=True, head_node_args=head)
         for _ in range(2):
             cluster.add_node(num_cpus=1, object_store_memory=store)
+    except Exception as exc:  # noqa: BLE001  ray has no class of its own for it
+        why = f"the cluster did not start (half a minute is given to a node): {str(exc)[:60]}"
+        tell(Figure(what, "one process", None, 1.6, ">=", why))
+        return
+    try:
         with closing(OnRay(cluster.address)) as engine:
             taken, said = ran(pipeline, engine)
     finally:
