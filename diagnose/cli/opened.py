@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -177,12 +176,12 @@ def _engine(pipeline: Pipeline, engines: Engines) -> Engine:
         return OnRay(engines.address, engines.jobs)
     if engines.address is not None:
         raise UsageError("--address names a Ray cluster: say --engine ray as well")
-    from diagnose.replay.processes import Processes, free_memory, jobs_for
+    from diagnose.replay.processes import Processes, free_memory, jobs_for, usable_cpus
 
     jobs, model = engines.jobs, pipeline.stage("model")
     if jobs is None:
         recipe = model.recipe if model is not None and model.prompt_of is not None else None
-        jobs = jobs_for(recipe, len(os.sched_getaffinity(0)), free_memory())
+        jobs = jobs_for(recipe, usable_cpus(), free_memory())
     return Processes(jobs)
 
 

@@ -156,6 +156,13 @@ def jobs_for(recipe: Recipe | None, cpus: int, free_bytes: int | None) -> int:
     return max(1, jobs)
 
 
+def usable_cpus() -> int:
+    """CPUs that this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def free_memory() -> int | None:
     """Bytes that processes could still take, by the kernel's estimate and this container's limit; None where
     neither is told."""
