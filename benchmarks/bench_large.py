@@ -6,7 +6,6 @@ CPU time of both, so that other work on the machine does not count; peaks are of
 from __future__ import annotations
 
 import json
-import math
 import random
 import sys
 import tempfile
@@ -16,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from figures import Alone, Figure, alone, tell
 
 WORDS = [f"{a}{b}" for a in ("ka", "lo", "mi", "ren", "sto", "vu") for b in ("ba", "del", "fo", "gra", "tin")]
-SIZES = (6_000, 20_000)
+SIZE = 20_000
 LARGE = 200_000
 PASSAGES, LENGTH = 10, 60
 
@@ -67,41 +66,23 @@ def run(path: Path, folder: Path) -> Alone:
 
 
 def main() -> None:
-    """20,000 traces, and with `large` ten times as many."""
+    """20,000 traces, and ten times as many."""
     with tempfile.TemporaryDirectory() as name:
-        folder, took, plain = Path(name), {}, {}
-        make(folder / "traces.jsonl", 20)
-        run(folder / "traces.jsonl", folder)  # compiles
-        for n in (*SIZES, *([LARGE] if "large" in sys.argv else [])):
-            path = folder / "traces.jsonl"
-            make(path, n)
-            plain[n] = alone([sys.executable, __file__, "loads", str(path)])
-            took[n] = run(path, folder)
-    small, n = SIZES
-    note = f"{took[n].cpu_s:.1f} s of CPU, json.loads {plain[n].cpu_s:.1f}"
-    tell(
-        Figure(
-            f"{n:,} traces, no replay: time",
-            "json.loads of the same file",
-            took[n].cpu_s / plain[n].cpu_s,
-            6.0,
-            "<=",
-            note,
-        )
-    )
-    tell(Figure(f"{n:,} traces, no replay: peak MB", "–", took[n].peak_mb, 500.0, "<="))
-    time = math.log(took[n].cpu_s / took[small].cpu_s, n / small)
-    memory = math.log(took[n].peak_mb / took[small].peak_mb, n / small)
-    tell(
-        Figure(
-            "growth with traces, no replay: exponent of time", f"{small:,} to {n:,} traces", time, 1.05, "<="
-        )
-    )
-    tell(Figure("growth with traces, no replay: exponent of memory", f"{small:,} to {n:,} traces", memory))
-    value, note = (
-        (took[LARGE].peak_mb / took[n].peak_mb, "") if LARGE in took else (None, "bench_large.py large")
-    )
-    tell(Figure(f"{LARGE:,} traces, no replay: peak", f"peak of {n:,}", value, 1.2, "<=", note))
+        folder = Path(name)
+        path = folder / "traces.jsonl"
+        make(path, 20)
+        run(path, folder)  # compiles
+        make(path, SIZE)
+        plain, took = alone([sys.executable, __file__, "loads", str(path)]), run(path, folder)
+        make(path, LARGE)
+        large = run(path, folder)
+    note = f"{took.cpu_s:.1f} s of CPU, json.loads {plain.cpu_s:.1f}"
+    what = f"{SIZE:,} traces, no replay"
+    tell(Figure(f"{what}: time", "json.loads of the same file", took.cpu_s / plain.cpu_s, 6.0, "<=", note))
+    tell(Figure(f"{what}: peak MB", "–", took.peak_mb, 500.0, "<="))
+    note = f"{large.peak_mb:.0f} MB, {large.cpu_s:.0f} s of CPU"
+    grown = large.peak_mb / took.peak_mb
+    tell(Figure(f"{LARGE:,} traces, no replay: peak", f"peak of {SIZE:,}", grown, 1.2, "<=", note))
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ def detected(trace: Trace, abstention: str) -> Seen:
         before = _after(before, step)
     if _overflowed(trace):
         found.append(("packer", "over-window"))
-    return tuple(sorted(found, key=lambda item: ROLES.index(item[0])))
+    return tuple(sorted(found, key=lambda item: ROLES.index(item[0])) if len(found) > 1 else found)
 
 
 def _overflowed(trace: Trace) -> bool:

@@ -57,7 +57,8 @@ class Gathered:
         self.spending.add(trace)
         self.retrieval.add(trace, evidence)
         self.digest.add(trace)
-        self._detected.update(f"{role}.{mode}" for role, mode in seen)
+        for role, mode in seen:
+            self._detected[f"{role}.{mode}"] += 1
         self._tags.add(trace.tags)
         if self._asked is not None:
             light = Trace(trace.trace_id, trace.query, tags=trace.tags)
