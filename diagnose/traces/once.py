@@ -1,4 +1,4 @@
-"""Which ids came by before: some 16 bytes for each, where a set of Python's takes a hundred and more."""
+"""Which ids came by before: some 20 bytes for each, where a set of Python's takes a hundred and more."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from hashlib import blake2b
 
 FEWEST = 64
 """Places to begin with; a power of two."""
+MOST = 2**32 - 1
+"""The largest number that is kept."""
 FULL = 2 / 3
 """Part of the places that are taken before there are twice as many."""
 
@@ -24,7 +26,7 @@ class Once:
     def __init__(self) -> None:
         self._n = 0
         self._keys = array("Q", bytes(8 * FEWEST))
-        self._numbers = array("Q", bytes(8 * FEWEST))
+        self._numbers = array("I", bytes(4 * FEWEST))
 
     def first(self, name: str, number: int) -> int:
         """The number under which a name came first; this one where it is new."""
@@ -33,7 +35,7 @@ class Once:
         at = self._place(key)
         if self._keys[at]:
             return self._numbers[at]
-        self._keys[at], self._numbers[at] = key, number
+        self._keys[at], self._numbers[at] = key, min(number, MOST)
         self._n += 1
         if self._n > FULL * len(self._keys):
             self._grow()
@@ -50,7 +52,7 @@ class Once:
     def _grow(self) -> None:
         keys, numbers = self._keys, self._numbers
         self._keys = array("Q", bytes(16 * len(keys)))
-        self._numbers = array("Q", bytes(16 * len(keys)))
+        self._numbers = array(numbers.typecode, bytes(8 * len(keys)))
         for key, number in zip(keys, numbers, strict=True):
             if key:
                 at = self._place(key)

@@ -61,7 +61,8 @@ def read_log(
         format, text_of(corpus), gold, mapping, project, limits, Account() if account is None else account
     )
     named = [sources] if isinstance(sources, Path | str) else list(sources)
-    found = _finished(_everything(named, reading), reading)
+    alone: list[bool] = []
+    found = _finished(_everything(named, reading, alone), reading, alone)
     return counted(found, Trace, limits, source_name(named[0]) if len(named) == 1 else "log")
 
 
@@ -85,15 +86,18 @@ def text_of(corpus: Corpus | None) -> TextOf | None:
     return find
 
 
-def _finished(found: Iterator[Trace | Problem], reading: Reading) -> Iterator[Trace | Problem]:
-    """Traces with their labels and texts, each id once."""
+def _finished(
+    found: Iterator[Trace | Problem], reading: Reading, alone: list[bool]
+) -> Iterator[Trace | Problem]:
+    """Traces with their labels and texts, each id once. `alone` says, once the first is there, whether all are of one
+    file of ours, whose reader sees to that."""
     seen, n = Once(), 0
     for item in found:
         if isinstance(item, Problem):
             yield item
             continue
         n += 1
-        if seen.first(item.trace_id, n) != n:
+        if alone != [True] and seen.first(item.trace_id, n) != n:
             reading.account.n["left out"] += 1
             where = item.provenance.source if item.provenance else None
             yield Problem(
@@ -105,9 +109,10 @@ def _finished(found: Iterator[Trace | Problem], reading: Reading) -> Iterator[Tr
         reading.gold.tell(reading.account)
 
 
-def _everything(named: Sequence[Source], reading: Reading) -> Iterator[Trace | Problem]:
+def _everything(named: Sequence[Source], reading: Reading, of_one: list[bool]) -> Iterator[Trace | Problem]:
     sources = list(itertools.chain.from_iterable(_expanded(name) for name in named))
     alone = len(sources) == 1
+    of_one.append(alone and _read_by_line(sources[0], reading))
     usable = 0
     with SpanGroups() as groups:
         for source in sources:
@@ -165,6 +170,13 @@ def _is_log_file(file: Path, folder: Path) -> bool:
     ):
         return is_dataset(file)
     return is_dataset(file) or (file.is_file() and file.suffix.lower() not in SKIPPED_FILES)
+
+
+def _read_by_line(source: Source, reading: Reading) -> bool:
+    """Whether a source is a file of our own traces, and read as one."""
+    if reading.format not in ("auto", "diagnose") or reading.mapping or str(source) == STDIN:
+        return False
+    return Path(source).is_file() and is_ours(source, reading.limits)
 
 
 def _read(source: Source, reading: Reading, groups: SpanGroups) -> Iterator[Trace | Problem]:
