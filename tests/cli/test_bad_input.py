@@ -297,7 +297,7 @@ def test_debug_shows_the_traceback_and_keeps_the_code(tmp_path: Path) -> None:
 def test_a_bug_of_ours_is_called_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import diagnose.traces.check
 
-    def bug(path: object) -> None:
+    def bug(path: object, **_: object) -> None:
         raise IndexError("list index out of range")
 
     monkeypatch.setattr(diagnose.traces.check, "check_log", bug)
