@@ -4,8 +4,10 @@
 
 Two systems' answers to 159 tasks, each with three people's marks (1 to 4) for completeness, appropriateness and
 faithfulness. Agreement is Spearman's rank correlation of a metric with the mean mark, with a 95 % interval from 1,000
-bootstrap samples of whole conversations. The judge is the embedded model (135 million parameters), asked once about a
-seeded sample of N answers; the other metrics are shown on the same sample, too. Writes `agreement.md` beside itself.
+bootstrap samples of whole conversations; and how often metric (at its pass mark of 0.5) and people (mean mark of 3 or
+more) both pass or both fail an answer, with Wilson's interval and Cohen's kappa, for a judge that says yes or no. The
+judge is the embedded model (135 million parameters), asked once about a seeded sample of N answers; the other metrics
+are shown on the same sample, too. Writes `agreement.md` beside itself.
 """
 
 from __future__ import annotations
@@ -24,12 +26,16 @@ from scipy.stats import spearmanr
 from benchmarks.layers.mtrag import ROWS, missing
 from diagnose.core.artifact import Answer, Context, Query
 from diagnose.core.stage import Given
+from diagnose.flow.agreeing import kappa
 from diagnose.score.answer import contains, rouge_l, token_f1
 from diagnose.score.judged import judged
 from diagnose.stages.load import load_pipeline
+from diagnose.stats.permutation import wilson_interval
 
 HERE = Path(__file__).parent
 SEED, RESAMPLES = 7, 1000
+ACCEPTED, PASS = 3.0, 0.5
+"""Mean mark from which people accept an answer, and score from which a metric does."""
 MARKS = ("completeness", "appropriateness", "faithfulness")
 METRICS: dict[str, Callable[[str, Sequence[str]], Any]] = {
     "rouge-l": rouge_l,
@@ -91,7 +97,18 @@ def row(name: str, items: Sequence[Judged], scores: Sequence[float | None]) -> s
     told = "no spread: it gives every answer the same score" if np.isnan(value) else f"{value:+.2f}"
     ends = "–" if np.isnan(value) else f"{low:+.2f} to {high:+.2f}"
     mean = np.mean([s for s in scores if s is not None]) if n else 0.0
-    return f"| {name} | {n} of {len(items)} | {told} | {ends} | {mean:.2f} |"
+    return f"| {name} | {n} of {len(items)} | {told} | {ends} | {verdicts(items, scores)} | {mean:.2f} |"
+
+
+def verdicts(items: Sequence[Judged], scores: Sequence[float | None]) -> str:
+    """How often a metric passes what people accept and fails what they do not, in two cells of the table."""
+    kept = [(i.mark >= ACCEPTED, s >= PASS) for i, s in zip(items, scores, strict=True) if s is not None]
+    people, metric = np.array([a for a, _ in kept]), np.array([b for _, b in kept])
+    same = int((people == metric).sum())
+    low, high = wilson_interval(same, len(kept))
+    beyond = kappa(people, metric)
+    told = "–" if beyond is None else f"{beyond:+.2f}"
+    return f"{same / len(kept):.0%} ({low:.0%} to {high:.0%}) | {told}"
 
 
 def judge_scores(items: Sequence[Judged], folder: Path) -> list[float | None]:
@@ -116,7 +133,10 @@ def main() -> int:
         print(why)
         return 3
     items = answers()
-    head = ["| metric | scored | Spearman with people | 95 % | mean score |", "|---|--:|--:|---|--:|"]
+    head = [
+        "| metric | scored | Spearman with people | 95 % | same verdict as people (95 %) | kappa | mean score |",
+        "|---|--:|--:|---|---|--:|--:|",
+    ]
     lines = [
         "# Agreement with people on MTRAG",
         "",
