@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -75,6 +75,7 @@ TELLING = (
     *("sample", "max_cost", "silver", "sweep", "seed", "strict", "redact", "redact_also"),
 )
 """Options on which a report depends: it names them where they were changed."""
+LEFT = "interrupted: {} holds a partial report; the same command with --resume finishes it"
 SHOWN = 10
 """Different reasons printed why failures were not replayed."""
 
@@ -150,7 +151,6 @@ def run(
     from diagnose.cli.outputs import print_report, ready_folder
     from diagnose.cli.privacy import redactor_of, write_redacted
     from diagnose.cli.sweeping import planned_sweep, run_sweep, with_silver
-    from diagnose.cli.unfinished import finish
     from diagnose.flow.chosen import affordable, price_of
     from diagnose.flow.gated import check_baseline
     from diagnose.flow.silver import marked
@@ -170,36 +170,39 @@ def run(
     _refuse_queries(log, wanted)
     planned = planned_sweep(sweep or [], log, loaded, max_calls, yes, seed)
     ready_folder(output)
-    if baseline is not None:
-        check_baseline(baseline)
+    check_baseline(baseline)
     effort = Effort(alpha, max_calls_per_trace, affordable(max_calls, max_cost, price_of(log)))
     settings = flow.Settings(
         effort, fidelity_floor, passing, probe, seed, workarounds, verdict_only, sample, counter_check
     )
     run_id = _begin(output, log, loaded, scorer, settings, resume, no_memo, quiet)
-    engines = Engines(engine, address, jobs)
-    with (
-        runner_of(loaded, seed, no_memo, quiet, run_id=run_id, engines=engines)
+    made = (
+        runner_of(loaded, seed, no_memo, quiet, run_id=run_id, engines=Engines(engine, address, jobs))
         if loaded
-        else nullcontext() as runner
-    ):
-        found = _replayed(log, runner, scorer, settings, retry_errors, quiet, None if redactor else output)
+        else nullcontext()
+    )
+    found = _replayed(log, made, scorer, settings, retry_errors, quiet, None if redactor else output)
     found = replace(found, notes=(*notes, *found.notes))
     report = marked(flow.reported(found, loaded, scorer, seed, command, problems=problems), stand_ins)
     report = write_redacted(output, report, found, redactor, quiet)
-    if not found.partial:
-        finish(output)
+    _finish(output, found)
     print_report(report, output, json, quiet)
     if baseline is not None:
         _hold_against(output, baseline, allow or [], seed, json, quiet)
     run_sweep(pipeline, None if found.partial else planned, scorer, output, seed, no_memo, json, quiet)
     _say_work(found, report, quiet)
     if found.partial:
-        raise Interrupted(
-            f"interrupted: {output} holds a partial report; the same command with --resume finishes it"
-        )
+        raise Interrupted(LEFT.format(output))
     _write_back(annotate, found, quiet)
     _refuse(found, report if loaded else None, strict, quiet)
+
+
+def _finish(output: Path, found: Found) -> None:
+    """Nothing is left to go on with, but of a partial report."""
+    from diagnose.cli.unfinished import finish
+
+    if not found.partial:
+        finish(output)
 
 
 def _refuse_queries(log: Sequence[Trace], wanted: Wanted) -> None:
@@ -230,8 +233,7 @@ def _run_streamed(
     from diagnose.cli.unfinished import finish
     from diagnose.flow.gated import check_baseline
 
-    if baseline is not None:
-        check_baseline(baseline)
+    check_baseline(baseline)
     scorer = scorer_of(None, metric, pass_mark)
     report = run_streamed(wanted, scorer, output, seed, command, strict, quiet)
     finish(output)
@@ -249,7 +251,7 @@ def _refuse(found: Found, report: Report | None, strict: bool, quiet: bool) -> N
 
 def _replayed(
     log: Sequence[Trace],
-    runner: Runner | None,
+    made: AbstractContextManager[Runner | None],
     scorer: Scorer,
     settings: Settings,
     again: bool,
@@ -260,14 +262,16 @@ def _replayed(
     is kept in the folder."""
     from diagnose import flow
     from diagnose.cli.parts import parts
+    from diagnose.replay.replies import remembering
 
-    if runner is None:
-        return flow.observed(log, scorer)
-    with progress("replaying", quiet) as tick, parts(folder) as keep:
-        found = flow.replayed(log, runner, scorer, settings, tick, lambda said: say(said, quiet), keep)
+    with made as runner, progress("replaying", quiet) as tick, parts(folder) as keep:
+        if runner is None:
+            return flow.observed(log, scorer)
+        told = remembering(scorer, runner.memo)
+        found = flow.replayed(log, runner, told, settings, tick, lambda said: say(said, quiet), keep)
         if again and not runner.stopped and (n := runner.forget_failures()):
             say(f"making {n} stage calls that failed once more", quiet)
-            found = flow.replayed(log, runner, scorer, settings, tick)
+            found = flow.replayed(log, runner, told, settings, tick)
     return found
 
 

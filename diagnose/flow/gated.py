@@ -38,10 +38,11 @@ def beside_baseline(report: Path, baseline: Path, allow: Collection[str], seed: 
     return Baseline(then, compared_reports(baseline, report, allow, seed))
 
 
-def check_baseline(baseline: Path) -> None:
+def check_baseline(baseline: Path | None) -> None:
     """BadInput where a report is no good as a baseline: before a long run, not after it."""
-    read_report(baseline)
-    read_sides([baseline])
+    if baseline is not None:
+        read_report(baseline)
+        read_sides([baseline])
 
 
 def _name(paths: Sequence[Path]) -> str:

@@ -113,12 +113,7 @@ def replayed(
         again = _repeats_log(checked) if lazy else None
         found = _once(everything, failures, picked, right, runner, settings, progress, again, keep)
     else:
-        if settings.passing:
-            raise UsageError(
-                f"--passing {settings.passing}: a repair that breaks a right answer is told from chance only where "
-                "every stage is deterministic, and here "
-                f"{_unsteady(runner)} is not. Leave --passing out, or make it deterministic (temperature = 0.0)"
-            )
+        _refuse_passing(settings.passing, runner)
         runner.allowance = None
         probing = settings.seed if settings.probe else None
         taken = [failures[i] for i in sorted(picked)]
@@ -144,6 +139,15 @@ def replayed(
         partial=runner.stopped,
         sampling=sampling,
     )
+
+
+def _refuse_passing(passing: int, runner: Runner) -> None:
+    if passing:
+        raise UsageError(
+            f"--passing {passing}: a repair that breaks a right answer is told from chance only where every stage "
+            f"is deterministic, and here {_unsteady(runner)} is not. Leave --passing out, or make it deterministic "
+            "(temperature = 0.0)"
+        )
 
 
 def _counterchecked(

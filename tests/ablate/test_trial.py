@@ -115,7 +115,8 @@ def test_a_failing_stage_leaves_a_reason_and_no_game() -> None:
         raise RunFailed("model", "down", "timeout", "gave nothing")
 
     trial, _ = trial_of(retriever=finds(*FOUND), ranker=gold_first, packer=packs, model=down)
-    assert (trial.game, trial.plan, trial.unchanged) == (None, None, None)
+    assert (trial.game, trial.table, trial.unchanged) == (None, None, None)
+    assert trial.plan is not None  # what was left to run is known
     assert trial.failure is not None
     assert (trial.failure.role, trial.failure.kind) == ("model", "timeout")
     assert trial.fair == {}

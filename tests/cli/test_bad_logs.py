@@ -70,7 +70,8 @@ def test_an_attribute_of_fifty_megabytes(tmp_path: Path, layout: str, packed: bo
     done = subprocess.run(convert, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert f"{name}:" in done.stderr
-    assert "16 MB), found a longer one: it is left out" in done.stderr
+    assert "at most 16 MB (--limit entry=SIZE)" in done.stderr
+    assert "found a longer one: it is left out" in done.stderr
     assert len((tmp_path / "traces.jsonl").read_text().splitlines()) == 3
     assert int(done.stderr.rpartition("PEAK ")[2]) < MOST_MB
 
