@@ -8,6 +8,7 @@ import os
 import socket
 import sys
 import tempfile
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -57,7 +58,19 @@ def _is_here(host: str) -> bool:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
         return host in ("", "localhost")
-    return address.is_loopback or address.is_unspecified
+    return address.is_loopback or address.is_unspecified or _is_ours(str(address))
+
+
+@cache
+def _is_ours(address: str) -> bool:
+    """Whether this machine itself has the address: programs such as Ray name its nodes by it."""
+    kind = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(kind, socket.SOCK_DGRAM) as own:
+        try:
+            own.bind((address, 0))
+        except OSError:
+            return False
+    return True
 
 
 sys.addaudithook(refuse_other_machines)
