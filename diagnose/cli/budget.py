@@ -11,7 +11,7 @@ import typer
 from diagnose.cli.session import Debug, Json, NoMemo, Quiet, Resume, Seed, Strict, guarded, paper, say
 from diagnose.cli.sources import Gold, Limit, Logs, Wanted
 from diagnose.cli.sweeping import Sweeps, Yes
-from diagnose.errors import Interrupted, UsageError
+from diagnose.errors import UsageError
 
 if TYPE_CHECKING:
     from diagnose.core.budget import Budget
@@ -65,7 +65,7 @@ def budget(
     from diagnose.cli.opened import corpus_of, log_of, pipeline_of, scorer_of
     from diagnose.cli.outputs import ready_folder
     from diagnose.cli.sweeping import UNROUTED, gridded, labelled, own_axes, settings_of
-    from diagnose.cli.unfinished import begin, check_resume, finish, inputs_of
+    from diagnose.cli.unfinished import begin, check_resume, finish, inputs_of, interrupted
     from diagnose.flow.budgeted import Allocation, budget_of
     from diagnose.flow.costs import read_prices
     from diagnose.flow.swept import Spend, sampled_for
@@ -94,9 +94,7 @@ def budget(
     _write(output, found)
     _show(found, output, json, quiet)
     if found.partial:
-        raise Interrupted(
-            f"interrupted: {output} holds a partial budget; the same command with --resume finishes it"
-        )
+        raise interrupted(f"{output} holds a partial budget")
     finish(output)
 
 

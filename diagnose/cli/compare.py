@@ -25,7 +25,7 @@ from diagnose.cli.session import (
     say,
 )
 from diagnose.cli.sources import Limit
-from diagnose.errors import BadInput, Interrupted, UsageError
+from diagnose.errors import BadInput, UsageError
 
 if TYPE_CHECKING:
     from diagnose.core.pipeline import Pipeline
@@ -124,7 +124,7 @@ def _swap(
     quiet: bool,
 ) -> None:
     from diagnose.cli.opened import pipeline_of, traces_of
-    from diagnose.cli.unfinished import inputs_of, noted
+    from diagnose.cli.unfinished import inputs_of, interrupted, noted
     from diagnose.report.build import digest_of
     from diagnose.report.sections import swap_sections
 
@@ -144,9 +144,7 @@ def _swap(
         write_all(outputs, found, sections, {}, f"{found.pipeline_a} and {found.pipeline_b}")
         show_all(found, sections, json, quiet)
         if found.partial:
-            raise Interrupted(
-                "interrupted: this is a partial result; the same command with --resume finishes it"
-            )
+            raise interrupted("this is a partial result")
 
 
 def _swapped(
@@ -155,13 +153,14 @@ def _swapped(
     from diagnose.cli.opened import scorer_of
     from diagnose.flow.swapped import swaps_of
     from diagnose.replay.memo import opened
+    from diagnose.replay.replies import remembering
 
     with (
         opened(memo_path(no_memo)) as memo,
         stoppable(quiet) as stop,
         progress("swapping stages", quiet) as tick,
     ):
-        scorer = scorer_of(first)
+        scorer = remembering(scorer_of(first), memo)
         found = swaps_of(
             queries, first, second, scorer, memo, given.seed, given.runs, given.tolerance, tick, stop
         )

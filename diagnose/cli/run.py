@@ -48,7 +48,7 @@ from diagnose.cli.session import (
 )
 from diagnose.cli.sources import CorpusFile, Format, Gold, Limit, Logs, Map, Project, Wanted
 from diagnose.cli.sweeping import Silver, Sweeps, Yes
-from diagnose.errors import Inconclusive, Interrupted, StageFailed, UsageError
+from diagnose.errors import Inconclusive, StageFailed, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,7 +75,6 @@ TELLING = (
     *("sample", "max_cost", "silver", "sweep", "seed", "strict", "redact", "redact_also"),
 )
 """Options on which a report depends: it names them where they were changed."""
-LEFT = "interrupted: {} holds a partial report; the same command with --resume finishes it"
 SHOWN = 10
 """Different reasons printed why failures were not replayed."""
 
@@ -191,8 +190,7 @@ def run(
         _hold_against(output, baseline, allow or [], seed, json, quiet)
     run_sweep(pipeline, None if found.partial else planned, scorer, output, seed, no_memo, json, quiet)
     _say_work(found, report, quiet)
-    if found.partial:
-        raise Interrupted(LEFT.format(output))
+    _refuse_partial(output, found)
     _write_back(annotate, found, quiet)
     _refuse(found, report if loaded else None, strict, quiet)
 
@@ -203,6 +201,13 @@ def _finish(output: Path, found: Found) -> None:
 
     if not found.partial:
         finish(output)
+
+
+def _refuse_partial(output: Path, found: Found) -> None:
+    from diagnose.cli.unfinished import interrupted
+
+    if found.partial:
+        raise interrupted(f"{output} holds a partial report")
 
 
 def _refuse_queries(log: Sequence[Trace], wanted: Wanted) -> None:

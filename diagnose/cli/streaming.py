@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,9 +63,7 @@ def _told(
     way: Streamed, first: Trace, others: Iterator[Trace], write: Callable[[Seen], None], wanted: Wanted
 ) -> None:
     logged = False
-    write(way.see(first))
-    logged = bool(first.steps or first.outcome)
-    for trace in others:
+    for trace in chain((first,), others):
         write(way.see(trace))
         logged = logged or bool(trace.steps or trace.outcome)
     if not logged:

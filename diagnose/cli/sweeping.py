@@ -110,6 +110,7 @@ def gridded(
     """The grid of a pipeline file's cells over a log. UsageError where that is more work than was agreed to."""
     from diagnose.flow.swept import grid_of
     from diagnose.replay.memo import opened
+    from diagnose.replay.replies import remembering
     from diagnose.stages.load import load_variants
 
     pipelines = load_variants(path, settings, traces=log)
@@ -118,7 +119,7 @@ def gridded(
         stoppable(quiet) as stop,
         progress("sweeping", quiet) as tick,
     ):
-        grid = grid_of(log, pipelines, settings, scorer, memo, spend, tick, stop)
+        grid = grid_of(log, pipelines, settings, remembering(scorer, memo), memo, spend, tick, stop)
         if memo.note:
             say(memo.note, quiet)
     return grid

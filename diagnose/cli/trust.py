@@ -22,7 +22,7 @@ from diagnose.cli.session import (
     say,
 )
 from diagnose.cli.sources import Limit
-from diagnose.errors import Inconclusive, Interrupted, UsageError
+from diagnose.errors import Inconclusive, UsageError
 
 if TYPE_CHECKING:
     from diagnose.core.trust import Trust
@@ -60,8 +60,9 @@ def trust(
     """
     from diagnose.ablate.spread import Effort
     from diagnose.cli.opened import pipeline_of, runner_of, scorer_of, traces_of
-    from diagnose.cli.unfinished import inputs_of, noted
+    from diagnose.cli.unfinished import inputs_of, interrupted, noted
     from diagnose.flow.trust import combinations_of, trusted
+    from diagnose.replay.replies import remembering
     from diagnose.report.build import digest_of
     from diagnose.stages.faults import FAULTS
 
@@ -77,12 +78,11 @@ def trust(
     inputs = inputs_of(digest_of(log[:most]), loaded, fault=names, noise=noise, alpha=alpha, seed=seed)
     with noted("trust", (traces, pipeline), inputs, resume, no_memo, quiet):
         with runner_of(loaded, seed, no_memo, quiet) as runner, progress("planting faults", quiet) as tick:
-            found = trusted(log[:most], runner, scorer_of(loaded), faults, noise, Effort(alpha), tick)
+            scorer = remembering(scorer_of(loaded), runner.memo)
+            found = trusted(log[:most], runner, scorer, faults, noise, Effort(alpha), tick)
         if found.partial:
             _show(found, json)
-            raise Interrupted(
-                "interrupted: this is a partial result, attached to nothing; the same command with --resume finishes it"
-            )
+            raise interrupted("this is a partial result, attached to nothing")
     if attach is not None:
         from diagnose.cli.outputs import attach_trust
 

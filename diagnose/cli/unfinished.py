@@ -14,7 +14,7 @@ from diagnose.cli.outputs import write_bytes
 from diagnose.cli.session import memo_path, say
 from diagnose.core.artifact import Frozen
 from diagnose.core.pipeline import Pipeline
-from diagnose.errors import NO_SPACE, UsageError, visible
+from diagnose.errors import NO_SPACE, Interrupted, UsageError, visible
 
 FILE = "unfinished.json"
 UNFINISHED_SCHEMA = "diagnose.unfinished/1"
@@ -79,6 +79,11 @@ def noted(
         return
     yield
     path.unlink(missing_ok=True)
+
+
+def interrupted(what: str) -> Interrupted:
+    """That somebody stopped a command, what it leaves, and what to do."""
+    return Interrupted(f"interrupted: {what}; the same command with --resume finishes it")
 
 
 def check_resume(resume: bool, no_memo: bool) -> None:
