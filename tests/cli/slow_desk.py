@@ -84,6 +84,16 @@ def waited(desk: SlowDesk, process: subprocess.Popen[bytes], calls: int, at_most
         time.sleep(0.002)
 
 
+def interrupted_twice(process: subprocess.Popen[bytes]) -> tuple[int, str]:
+    """A process that gets a second signal once it has heeded the first: its exit code and what it said."""
+    process.send_signal(signal.SIGINT)
+    assert process.stderr is not None
+    while b"what is under way is finished first" not in process.stderr.readline():
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    return ended(process)
+
+
 def ended(process: subprocess.Popen[bytes]) -> tuple[int, str]:
     """The exit code and the talk of a command; it is killed where it hangs."""
     try:

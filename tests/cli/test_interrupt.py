@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.desks import command, files, refused
-from tests.cli.slow_desk import NOISY, SlowDesk, ended, waited
+from tests.cli.slow_desk import NOISY, SlowDesk, ended, interrupted_twice, waited
 
 pytestmark = pytest.mark.slow
 
@@ -115,12 +115,7 @@ def test_the_second_signal_quits(desk: SlowDesk, tmp_path: Path, cache: Path) ->
     out = tmp_path / "half" / "out"
     process = desk.start(*run_of(desk, out), cache=cache, slow_s=20.0)
     waited(desk, process, 1)
-    process.send_signal(signal.SIGINT)
-    assert process.stderr is not None
-    while b"what is under way is finished first" not in process.stderr.readline():
-        assert process.poll() is None
-    process.send_signal(signal.SIGINT)
-    code, talk = ended(process)
+    code, talk = interrupted_twice(process)
     assert code == 130, talk
     assert "Traceback" not in talk
     assert not (out / "report.json").exists()

@@ -10,7 +10,7 @@ import pytest
 
 from diagnose.core.stage import Role
 from tests.cli.desks import command, files, refused
-from tests.cli.slow_desk import STEADY, SlowDesk, ended, waited
+from tests.cli.slow_desk import STEADY, SlowDesk, interrupted_twice, waited
 
 pytestmark = pytest.mark.slow
 SWEEP = ("--sweep", "stages.packer.budget_tokens=40,80,120")
@@ -108,12 +108,7 @@ def test_the_second_signal_quits(name: str, desk: SlowDesk, tmp_path: Path, cach
     out.mkdir()
     process = desk.start(*arguments_of(name, desk, out), cache=cache, slow_s=20.0)
     waited(desk, process, 1)
-    process.send_signal(signal.SIGINT)
-    assert process.stderr is not None
-    while b"what is under way is finished first" not in process.stderr.readline():
-        assert process.poll() is None
-    process.send_signal(signal.SIGINT)
-    code, talk = ended(process)
+    code, talk = interrupted_twice(process)
     assert code == 130, talk
     assert "Traceback" not in talk
     assert desk.broken_off == 1
