@@ -160,7 +160,7 @@ def _raw_tags(resource: bytes) -> Mapping[str, str]:
     """Cached, since the lines of a file repeat a resource or two."""
     try:
         return _resource_tags(msgspec.json.decode(resource)) if resource else {}
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}
 
 

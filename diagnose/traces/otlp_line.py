@@ -122,7 +122,7 @@ def _nested(key: str, value: Value) -> Any:
             continue
         try:
             inner = msgspec.json.decode(raw)
-        except (msgspec.DecodeError, RecursionError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             break
         if inner is not None:
             return any_value({kind: inner})
