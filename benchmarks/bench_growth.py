@@ -50,7 +50,7 @@ def streamed(n: int, passages: int) -> None:
         way.log = Gathered(Scorer(), 0)
         for trace in read_traces(path):
             assert not isinstance(trace, Problem)
-            way.see(trace)
+            list(way.see([trace]))
         reported(way.found(), None, Scorer(), 0, "run", (), way.log)
         print(time.process_time() - started)
 

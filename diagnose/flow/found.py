@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from diagnose.attribute.gains import Swayed
 from diagnose.attribute.sampling import Sampling
+from diagnose.core.artifact import Frozen
 from diagnose.core.blame import Blame
 from diagnose.core.game import Game
 from diagnose.core.replay import Case
@@ -30,8 +31,7 @@ def silent(done: int, total: int) -> None:
     """No progress."""
 
 
-@dataclass(frozen=True)
-class Scored:
+class Scored(Frozen, frozen=True):
     """A logged trace and how its logged answer did; `score` is None (with `why`) where that is undefined."""
 
     trace: Trace

@@ -128,8 +128,11 @@ def _f1(said: Tokens, wanted: Tokens) -> float:
 
 
 def _best(answer: str, references: tuple[str, ...], measure: Callable[[Tokens, Tokens], float]) -> Score:
-    pairs = (comparable(answer, reference) for reference in references)
-    values = [measure(said, wanted) for said, wanted in pairs if wanted]
+    values = []
+    for reference in references:
+        said, wanted = comparable(answer, reference)
+        if wanted:
+            values.append(measure(said, wanted))
     return Score(max(values)) if values else Score(None, NO_REFERENCE)
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
-from diagnose.core.artifact import Passage
+from diagnose.core.artifact import Frozen, Passage
 from diagnose.core.trace import Gold, GoldPassage
 
 SHINGLE_WORDS = 3
@@ -78,8 +78,7 @@ def _context(text: str) -> Worded:
     return _worded(words_of(text))
 
 
-@dataclass(frozen=True)
-class Unit:
+class Unit(Frozen, frozen=True):
     """A stretch of text that has to be there; `answers` are the padded gold answers it holds, of which
     one has to be there as well."""
 
@@ -103,8 +102,7 @@ class Unit:
         return self.answered(text) and self.coverage(text) >= HELD
 
 
-@dataclass(frozen=True)
-class GoldEvidence:
+class GoldEvidence(Frozen, frozen=True):
     """What has to be there of one gold passage: all units of one of the alternatives; with no
     alternatives (no text known) the passage with this id."""
 
@@ -172,8 +170,7 @@ def _stretch(unit: Worded, text: Worded) -> range:
     return range(0)
 
 
-@dataclass(frozen=True)
-class Evidence:
+class Evidence(Frozen, frozen=True):
     """The evidence of one label. `match` is `all` or `any` of the gold passages."""
 
     golds: tuple[GoldEvidence, ...]

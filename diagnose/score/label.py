@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from diagnose.core.artifact import Passage, Query
+from diagnose.core.artifact import Frozen, Passage, Query
 from diagnose.core.pipeline import ABSTENTION, Corpus
 from diagnose.core.trace import Gold, GoldPassage
 from diagnose.score.evidence import (
@@ -59,8 +58,7 @@ class Library:
         return self._index
 
 
-@dataclass(frozen=True)
-class Label:
+class Label(Frozen, frozen=True):
     """The label of one trace as this pipeline's repairs see it.
 
     `passages` are the gold passages as the corpus holds them, one tuple for each gold passage (several

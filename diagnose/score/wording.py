@@ -61,6 +61,9 @@ _UNITS = {
     for short in shorts
 }
 """Abbreviations read as the unit where they follow a number."""
+QUANTITIES = frozenset("#@$€£¥")
+"""What the tokens of numbers, dates and currencies begin with."""
+NOTHING: Counter[str] = Counter()
 _CURRENCY = re.compile(r"[$€£¥]")
 _LATIN_MARKS = re.compile("(?<=[a-z])[\u0300-\u036f]+")
 _ORDINAL_DIGITS = re.compile(r"(?<![\w.])\d{1,3}(?:st|nd|rd|th)(?!\w)", re.IGNORECASE)
@@ -100,19 +103,20 @@ def wording_of(text: str) -> Wording:
     dated = tuple(_ORDINALS.get(word, word) for word in _dated(text, dates)) if dates else numbered
     with_units = tuple(_with_units(dated))
     bare = tuple(map(unaccented, with_units))
-    amounts = Counter(word for word in bare if is_quantity(word))
+    amounts = [word for word in bare if word[0] in QUANTITIES]
+    denied = [word for word in plain if word in NEGATIONS]
     names = (unaccented(word) for raw in text.split() if raw != raw.lower() for word in tokens(raw))
     return Wording(
         forms=(plain, numbered, dated, with_units, bare),
-        quantities=amounts,
-        negations=Counter(word for word in plain if word in NEGATIONS),
+        quantities=Counter(amounts) if amounts else NOTHING,
+        negations=Counter(denied) if denied else NOTHING,
         names=frozenset(names),
     )
 
 
 def is_quantity(token: str) -> bool:
     """Whether a token of a form is a number, a date or a currency."""
-    return token[0] in "#@$€£¥"
+    return token[0] in QUANTITIES
 
 
 def unaccented(word: str) -> str:

@@ -37,7 +37,7 @@ def logs() -> dict[str, list[Trace]]:
 def test_the_report_is_the_same(name: str) -> None:
     log = logs()[name]
     way = Streamed(SCORER, shown=10_000)
-    seen = [way.see(one) for one in log]
+    seen = list(way.see(log))
     kept, streamed = observed(log, SCORER), way.found()
     assert tuple(s.outcome for s in seen) == outcomes_of(kept, SCORER.pass_mark)
     assert [s.blame for s in seen if s.blame is not None] == list(kept.blames) == list(streamed.blames)
@@ -51,7 +51,7 @@ def test_the_report_is_the_same(name: str) -> None:
 def test_what_is_kept_of_failures_is_bounded() -> None:
     way = Streamed(SCORER, shown=3)
     for i in range(20):
-        way.see(trace(f"q{i}", LOST))
+        list(way.see([trace(f"q{i}", LOST)]))
     found = way.found()
     assert len(found.blames) == 20
     assert [case.trace_id for case in found.cases] == ["q0", "q1", "q2"]

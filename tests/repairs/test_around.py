@@ -41,7 +41,8 @@ def test_the_reference_query_goes_before_the_users_words() -> None:
 
     around = searched()
     gold = msgspec.structs.replace(around.label.gold, query="Borealis Freight payment term in days")
-    labelled = Scene(**{**vars(around), "label": type(around.label)(**{**vars(around.label), "gold": gold})})
+    label = msgspec.structs.replace(around.label, gold=gold)
+    labelled = Scene(**{**vars(around), "label": label})
     assert rewriter.repair(given(), DRIFTED, labelled) == Text("Borealis Freight payment term in days")
 
 
