@@ -14,7 +14,7 @@ from diagnose.traces.from_attributes import span_of, span_of_listed
 from diagnose.traces.heads import Event, Head
 from diagnose.traces.layouts import split_values
 from diagnose.traces.moments import as_ns, hex_id, parent_id
-from diagnose.traces.otlp_line import LineSpan, OtlpLine, named_values
+from diagnose.traces.otlp_line import LineSpan, OtlpLine, later, named_values
 from diagnose.traces.said import answer_in, query_in, unwrapped
 from diagnose.traces.span import Span
 
@@ -159,8 +159,8 @@ def error_of(status: Any) -> str | None:
 def _raw_tags(resource: bytes) -> Mapping[str, str]:
     """Cached, since the lines of a file repeat a resource or two."""
     try:
-        return _resource_tags(msgspec.json.decode(resource)) if resource else {}
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _resource_tags(later(resource)) if resource else {}
+    except (msgspec.DecodeError, RecursionError):
         return {}
 
 

@@ -92,6 +92,15 @@ def named_values(attributes: list[Pair]) -> tuple[tuple[str, ...], list[Any]]:
         return named_values(left)
 
 
+def later(raw: bytes | msgspec.Raw) -> Any:
+    """What stayed undecoded, decoded; a byte that is no UTF-8, which nobody has looked for until now, is a replacement
+    character as it is elsewhere. DecodeError or RecursionError where it is no JSON."""
+    try:
+        return msgspec.json.decode(raw)
+    except UnicodeDecodeError:
+        return msgspec.json.decode(bytes(raw).decode("utf-8", "replace"))
+
+
 class _NoValueError(Exception):
     """An attribute without a value. Raised, since looking at every value for it takes longer."""
 
@@ -121,8 +130,8 @@ def _nested(key: str, value: Value) -> Any:
         if not bytes(raw):
             continue
         try:
-            inner = msgspec.json.decode(raw)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            inner = later(raw)
+        except (msgspec.DecodeError, RecursionError):
             break
         if inner is not None:
             return any_value({kind: inner})

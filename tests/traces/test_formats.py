@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from diagnose.core.artifact import Context, Passages
-from diagnose.core.trace import GoldPassage, Outcome, Usage
+from diagnose.core.trace import GoldPassage, Outcome, Trace, Usage
 from diagnose.errors import UsageError
 from diagnose.traces.read import read_log
 from tests.traces import sample_logs as samples
@@ -384,3 +384,19 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_kept_samples_are_what_the_script_writes(root: Path) -> None:
     folder = root / "tests" / "traces" / "samples"
     assert {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir()} == dict(samples.SAMPLES)
+
+
+def test_bytes_that_are_no_text_cost_a_character_also_where_a_line_is_decoded_late(tmp_path: Path) -> None:
+    """What a process says of itself, and lists, are decoded once somebody wants them."""
+    sound = samples.otlp(samples.openinference())
+    line = json.dumps(sound).encode().replace(b'"rivers"', b'"riv\xffers"')
+    line = line.replace(
+        b'"attributes": [{"key": "openinference',
+        b'"attributes": [{"key": "tag.tags", "value": {"arrayValue": {"values": [{"stringValue": "a\xffb"}]}}},'
+        b' {"key": "openinference',
+    )
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(line + b"\n")
+    [trace] = list(read_log(path))
+    assert isinstance(trace, Trace)
+    assert trace.tags["project"] == "riv\ufffders", trace.tags
