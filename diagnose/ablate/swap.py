@@ -17,7 +17,7 @@ from diagnose.core.stage import ROLES, Failure, Role, Stage
 from diagnose.core.trace import Trace
 from diagnose.errors import UsageError, quoted
 from diagnose.replay.memo import Memo
-from diagnose.replay.run import Broken, Meter, Runner, replayed
+from diagnose.replay.run import Broken, Heard, Meter, Runner, replayed
 
 ScoreOf = Callable[[Trace, str], float | None]
 """The score of what is said in the end, 0 to 1; None where the trace has nothing to judge it by."""
@@ -78,6 +78,11 @@ class Bench:
         counts = [runner.executed for runner in self.runners.values()]
         return {role: n for role in ROLES if (n := sum(c.get(role, 0) for c in counts))}
 
+    @property
+    def heard(self) -> dict[str, Heard]:
+        """What verifiers said that could be asked again, by run."""
+        return {key: one for runner in self.runners.values() for key, one in runner.heard.items()}
+
 
 def bench_of(
     a: Pipeline, b: Pipeline, memo: Memo, seed: int, runs: int, stop: Callable[[], bool] = lambda: False
@@ -92,13 +97,12 @@ def bench_of(
         if pipeline.stage("model") is None:
             raise UsageError(f"{quoted(pipeline.name)} has no model: both pipelines are to end in an answer")
         runners[mask] = Runner(pipeline, memo, seed, stop)
-    steady = all(
-        runner.steady(stage) for runner in runners.values() for stage in _all_stages(runner.pipeline)
-    )
+    steady = all(runner.steady(stage) for runner in runners.values() for stage in all_stages(runner.pipeline))
     return Bench(roles, runners, 1 if steady else runs)
 
 
-def _all_stages(pipeline: Pipeline) -> list[Stage]:
+def all_stages(pipeline: Pipeline) -> list[Stage]:
+    """The stages of a pipeline and of its routes."""
     return [*pipeline.stages, *(stage for routed in pipeline.routes.values() for stage in routed.values())]
 
 

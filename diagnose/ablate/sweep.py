@@ -5,18 +5,19 @@ Stages that a setting leaves alone, or whose input it does not change, run once 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from diagnose.ablate.swap import all_stages
 from diagnose.core.pipeline import Pipeline
-from diagnose.core.stage import Failure, Stage
+from diagnose.core.stage import Failure
 from diagnose.core.trace import Trace
 from diagnose.replay.memo import Memo
-from diagnose.replay.run import Broken, Meter, Runner, State, replayed
+from diagnose.replay.run import Broken, Heard, Meter, Runner, State, replayed
 from diagnose.stages.tokens import count_words_and_marks
 
 Floats = NDArray[np.float64]
@@ -25,7 +26,8 @@ Floats = NDArray[np.float64]
 @dataclass(frozen=True)
 class Swept:
     """What the cells gave on one trace: each array is (cells,), means over the repeats. `failure` is the first
-    of a stage in any cell, and then the arrays are NaN. `model_runs` counts different runs of the model."""
+    of a stage in any cell, and then the arrays are NaN. `model_runs` counts different runs of the model; `heard` is
+    what verifiers said that could be asked again, by run."""
 
     trace: Trace
     score: Floats
@@ -33,6 +35,7 @@ class Swept:
     completion_tokens: Floats
     failure: Failure | None = None
     model_runs: int = 0
+    heard: Mapping[str, Heard] = field(default_factory=dict)
 
 
 Score = Callable[[Trace, str], float | None]
@@ -54,9 +57,10 @@ def swept(
     """
     meter = Meter()
     values = np.full((3, len(cells)), np.nan)
+    heard: dict[str, Heard] = {}
     for i, pipeline in enumerate(cells):
         runner = Runner(pipeline, memo, seed, stop)
-        times = 1 if all(stage.deterministic for stage in _all_stages(pipeline)) else repeats
+        times = 1 if all(stage.deterministic for stage in all_stages(pipeline)) else repeats
         try:
             drawn = [_once(runner, trace, score_of, meter, repeat) for repeat in range(times)]
         except Broken as error:
@@ -65,11 +69,8 @@ def swept(
         if any(one is None for one in drawn):
             return None
         values[:, i] = np.mean([one for one in drawn if one is not None], axis=0)
-    return Swept(trace, values[0], values[1], values[2], None, meter.runs.model)
-
-
-def _all_stages(pipeline: Pipeline) -> list[Stage]:
-    return [*pipeline.stages, *(s for route in pipeline.routes.values() for s in route.values())]
+        heard |= runner.heard
+    return Swept(trace, values[0], values[1], values[2], None, meter.runs.model, heard)
 
 
 def _once(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from diagnose.cli.replaying import CounterCheck
 from diagnose.cli.session import Debug, Json, NoMemo, Quiet, Resume, Seed, Strict, guarded, paper, say
 from diagnose.cli.sources import Gold, Limit, Logs, Wanted
 from diagnose.cli.sweeping import Sweeps, Yes
@@ -43,6 +44,7 @@ def budget(
     max_calls: Annotated[
         int | None, typer.Option(min=1, help="Replays at most: a sample of the log is used.")
     ] = None,
+    counter_check: CounterCheck = True,
     yes: Yes = False,
     seed: Seed = 0,
     strict: Strict = False,
@@ -72,7 +74,7 @@ def budget(
     from diagnose.report.build import digest_of
     from diagnose.stages.overrides import axis_of, grid_size
 
-    spend = Spend(runs, max_calls, yes, read_prices(prices) if prices else None, seed)
+    spend = Spend(runs, max_calls, yes, read_prices(prices) if prices else None, seed, counter_check)
     searched = corpus_of(pipeline)
     log, _, _ = log_of(Wanted(traces, gold=gold, limit=limit), strict, quiet, searched)
     loaded = pipeline_of(pipeline, log, searched)
@@ -88,6 +90,7 @@ def budget(
     ready_folder(output)
     check_resume(resume, no_memo)
     told = {"tiers": tiers, "tolerance": tolerance, "runs": runs, "cells": settings, "prices": spend.prices}
+    told |= {"counter_check": counter_check}
     begin(output, inputs_of(digest_of(chosen), loaded, **told, seed=seed), resume, quiet)
     grid = gridded(pipeline, chosen, settings, scorer, spend, no_memo, quiet)
     found = budget_of(grid, scorer, Allocation(tiers, tolerance, seed))

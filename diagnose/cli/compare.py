@@ -11,6 +11,7 @@ import typer
 
 from diagnose.cli.compared import SUFFIXES, Allow, Outputs, check_suffixes, show_all, write_all
 from diagnose.cli.interrupt import stoppable
+from diagnose.cli.replaying import CounterCheck
 from diagnose.cli.session import (
     Debug,
     Json,
@@ -54,6 +55,7 @@ def compare(
     most: Annotated[
         int | None, typer.Option("--queries", min=1, help="Use the first so many queries.")
     ] = None,
+    counter_check: CounterCheck = True,
     allow: Allow = None,
     output: Outputs = None,
     limit: Limit = None,
@@ -75,7 +77,7 @@ def compare(
     if all(pipelines):
         if traces is None:
             raise UsageError("two pipelines are compared over queries: give --traces FILE")
-        swapping = Swapping(a, b, traces, most, runs, tolerance, seed, limit)
+        swapping = Swapping(a, b, traces, most, runs, tolerance, seed, limit, counter_check)
         _swap(swapping, allow or [], outputs, strict, resume, no_memo, json, quiet)
     elif any(pipelines):
         raise UsageError("expected two reports or two pipeline files (.toml), found one of each")
@@ -111,6 +113,7 @@ class Swapping:
     tolerance: float
     seed: int
     limit: list[str] | None = None
+    counter_check: bool = True
 
 
 def _swap(
@@ -135,7 +138,8 @@ def _swap(
             f"{given.a.name} and {given.b.name} have different [score] tables: the change would be the scorer's; "
             f"make them alike, or judge both by that of {given.a.name} with --allow scorer"
         )
-    inputs = inputs_of(digest_of(queries), None, runs=given.runs, tolerance=given.tolerance, seed=given.seed)
+    told = {"runs": given.runs, "tolerance": given.tolerance, "counter_check": given.counter_check}
+    inputs = inputs_of(digest_of(queries), None, **told, seed=given.seed)
     for side, pipeline in (("A", first), ("B", second)):
         inputs |= {f"{name} of {side}": value for name, value in inputs_of("", pipeline).items()}
     with noted("compare", (given.a, given.b, given.traces), inputs, resume, no_memo, quiet):
@@ -161,9 +165,8 @@ def _swapped(
         progress("swapping stages", quiet) as tick,
     ):
         scorer = remembering(scorer_of(first), memo)
-        found = swaps_of(
-            queries, first, second, scorer, memo, given.seed, given.runs, given.tolerance, tick, stop
-        )
+        wanted = (given.seed, given.runs, given.tolerance)
+        found = swaps_of(queries, first, second, scorer, memo, *wanted, tick, stop, given.counter_check)
         if memo.note:
             say(memo.note, quiet)
     return found

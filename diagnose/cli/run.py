@@ -153,6 +153,7 @@ def run(
     from diagnose.flow.chosen import affordable, price_of
     from diagnose.flow.gated import check_baseline
     from diagnose.flow.silver import marked
+    from diagnose.flow.swept import Spend
 
     given = {name: value for name, value in locals().items() if name in TELLING}
     wanted = Wanted(traces, format, map, gold, corpus, project, limit)
@@ -188,7 +189,8 @@ def run(
     print_report(report, output, json, quiet)
     if baseline is not None:
         _hold_against(output, baseline, allow or [], seed, json, quiet)
-    run_sweep(pipeline, None if found.partial else planned, scorer, output, seed, no_memo, json, quiet)
+    spend = Spend(max_calls=max_calls, seed=seed, counter_check=counter_check)
+    run_sweep(pipeline, None if found.partial else planned, scorer, output, spend, no_memo, json, quiet)
     _say_work(found, report, quiet)
     _refuse_partial(output, found)
     _write_back(annotate, found, quiet)

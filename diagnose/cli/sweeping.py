@@ -157,7 +157,7 @@ def run_sweep(
     planned: Planned | None,
     scorer: Scorer,
     output: Path,
-    seed: int,
+    spend: Spend,
     no_memo: bool,
     json: bool,
     quiet: bool,
@@ -165,7 +165,7 @@ def run_sweep(
     """Runs the sweep, writes `sweep.json`, `sweep.md` and `sweep.html`, and prints it below the report."""
     from diagnose.cli.compared import document
     from diagnose.cli.outputs import write_bytes
-    from diagnose.flow.swept import Spend, sweep_of
+    from diagnose.flow.swept import sweep_of
     from diagnose.report.budget_sections import sweep_sections
     from diagnose.report.sections_html import html_page
     from diagnose.report.sections_markdown import markdown_sections
@@ -174,8 +174,8 @@ def run_sweep(
     if pipeline is None or planned is None:
         return
     chosen, settings = planned
-    grid = gridded(pipeline, chosen, settings, scorer, Spend(seed=seed), no_memo, quiet)
-    found = sweep_of(grid, scorer, seed)
+    grid = gridded(pipeline, chosen, settings, scorer, spend, no_memo, quiet)
+    found = sweep_of(grid, scorer, spend.seed)
     write_bytes(output / "sweep.html", html_page(sweep_sections(found), f"{found.pipeline}: sweep").encode())
     write_bytes(output / "sweep.md", markdown_sections(sweep_sections(found)).encode())
     write_bytes(output / "sweep.json", document(found))

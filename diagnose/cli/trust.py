@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from diagnose.cli.replaying import CounterCheck
 from diagnose.cli.session import (
     Debug,
     Json,
@@ -45,6 +46,7 @@ def trust(
         Path | None,
         typer.Option(help="A report folder to attach the result to: its report then leads with it."),
     ] = None,
+    counter_check: CounterCheck = True,
     limit: Limit = None,
     seed: Seed = 0,
     strict: Strict = False,
@@ -75,11 +77,15 @@ def trust(
     if noise:
         faults = [(), *faults]
     names = [[one.name for one in planted] for planted in faults]
-    inputs = inputs_of(digest_of(log[:most]), loaded, fault=names, noise=noise, alpha=alpha, seed=seed)
+    told = {"fault": names, "noise": noise, "alpha": alpha, "counter_check": counter_check}
+    inputs = inputs_of(digest_of(log[:most]), loaded, **told, seed=seed)
     with noted("trust", (traces, pipeline), inputs, resume, no_memo, quiet):
         with runner_of(loaded, seed, no_memo, quiet) as runner, progress("planting faults", quiet) as tick:
             scorer = remembering(scorer_of(loaded), runner.memo)
-            found = trusted(log[:most], runner, scorer, faults, noise, Effort(alpha), tick)
+            effort = Effort(alpha)
+            found = trusted(
+                log[:most], runner, scorer, faults, noise, effort, tick, counter_check=counter_check
+            )
         if found.partial:
             _show(found, json)
             raise interrupted("this is a partial result, attached to nothing")

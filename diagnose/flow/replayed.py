@@ -26,7 +26,7 @@ from diagnose.flow.chosen import (
     strata_of,
     with_left_out,
 )
-from diagnose.flow.counterchecked import counterchecked
+from diagnose.flow.counterchecked import Bounds, put_to_test
 from diagnose.flow.failing import Failing, case_of, evidence_of, facts_of, failing_of, not_replayable
 from diagnose.flow.faithful import checked_fidelity, fragile_of, refuse_unfaithful
 from diagnose.flow.found import Found, Keep, Progress, Scored, silent, unkept
@@ -99,14 +99,14 @@ def replayed(
     picked = _picked(failures, settings)
     blamable = [failures[i].item.trace for i in picked if failures[i].label]
     lazy = settings.verdict_only and applies(runner, scorer) is None
-    tested = blamable or _some(everything, settings.seed)
+    compared = blamable or _some(everything, settings.seed)
     runner.allowance = calls = settings.effort.max_calls
     few = CHECKED_MODELS if lazy else None
     if calls is not None:  # the first failures' own prompts: no run is made for the check alone
         few = min(CHECKED_MODELS, calls // CALLS_TO_ONE_CHECKED)
     if told is not None and (said := forecast([failures[i] for i in picked], runner, calls)):
         told(said)
-    checked = checked_fidelity(tested, runner, few)
+    checked = checked_fidelity(compared, runner, few)
     if blamable and not runner.stopped:
         refuse_unfaithful(runner.pipeline, checked, settings.fidelity_floor)
     if all(runner.steady(stage) for stage in runner.pipeline.stages):
@@ -126,7 +126,8 @@ def replayed(
         notes = (*notes, f"--verdict-only saves nothing here: {why}")
     runner.allowance = None
     if settings.counter_check:
-        notes = (*notes, *_counterchecked(everything, runner, scorer, settings.seed))
+        bounds = Bounds(settings.seed, settings.effort.max_calls)
+        notes = (*notes, *(put_to_test(runner, scorer, [item.trace for item in everything], bounds) or ()))
     sampling = sampling_of(found.blames, failures)
     notes = (*notes, *bounds_note(found.blames), *sample_notes(found.blames, sampling))
     fragile = fragile_of(everything, library, scorer)
@@ -148,14 +149,6 @@ def _refuse_passing(passing: int, runner: Runner) -> None:
             f"is deterministic, and here {_unsteady(runner)} is not. Leave --passing out, or make it deterministic "
             "(temperature = 0.0)"
         )
-
-
-def _counterchecked(
-    everything: Sequence[Scored], runner: Runner, scorer: Scorer, seed: int
-) -> tuple[str, ...]:
-    traces = [item.trace for item in everything]
-    said = unless_stopped(runner, lambda: counterchecked(runner, scorer, traces, seed))
-    return said or ()
 
 
 def _repeats_log(checked: Sequence[Compared]) -> bool:

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from diagnose.ablate.swap import Bench, Swapped, bench_of, swapped
+from diagnose.ablate.swap import Bench, Swapped, all_stages, bench_of, swapped
 from diagnose.attribute.remedy import SAME_WORTH, minimal_masks
 from diagnose.attribute.shapley import interaction_numerators, share_numerators, stack
 from diagnose.core.coalition import SEPARATOR, keys, members
@@ -19,10 +19,12 @@ from diagnose.core.stage import Role
 from diagnose.core.swap import Swaps, SwapShare, SwapTrace
 from diagnose.core.trace import Trace
 from diagnose.errors import BadInput, StageFailed, UsageError, visible
+from diagnose.flow.counterchecked import UNTESTED, Bounds, put_to_test
 from diagnose.flow.found import Progress, silent
 from diagnose.flow.paired import clusters_of, intervals
 from diagnose.flow.stopped import cut_short, each_until_stopped
 from diagnose.replay.memo import Memo
+from diagnose.replay.run import Runner
 from diagnose.score.table import Scorer
 
 Floats = NDArray[np.float64]
@@ -45,10 +47,12 @@ def swaps_of(
     tolerance: float = TOLERANCE,
     progress: Progress = silent,
     stop: Callable[[], bool] = lambda: False,
+    counter_check: bool = True,
 ) -> Swaps:
     """Run both pipelines and every mixture of them over the traces, and divide the change of the mean score.
 
-    Once `stop` says so, it is that of the traces replayed until then, and `partial`; Stopped where there are none.
+    `counter_check` puts the verdicts of judges to the test (`flow.counterchecked`). Once `stop` says so, it is that of
+    the traces replayed until then, and `partial`; Stopped where there are none.
     UsageError where nothing differs; BadInput where no trace has a label that the metric can score by;
     StageFailed where none could be replayed.
     """
@@ -60,7 +64,12 @@ def swaps_of(
     played = [one for one in done if one.game is not None]
     cut = cut_short(len(done), len(queries), bool(played))
     _check_any(done, played)
-    found = _summed(a, b, bench, played, _notes(done, bench), seed, tolerance)
+    notes = _notes(done, bench)
+    if counter_check and not cut:
+        said = _tested(bench, Runner(a, memo, seed, stop), scorer, queries, b.abstention)
+        cut = UNTESTED if said is None else ""
+        notes = (*notes, *(said or ()))
+    found = _summed(a, b, bench, played, notes, seed, tolerance)
     return msgspec.structs.replace(found, headline=cut + found.headline, partial=bool(cut))
 
 
@@ -69,6 +78,20 @@ def _score_of(scorer: Scorer) -> Callable[[Trace, str], float | None]:
         return scorer.score(said, trace.gold).value if trace.gold is not None else None
 
     return score
+
+
+def _tested(
+    bench: Bench, runner: Runner, scorer: Scorer, traces: Sequence[Trace], abstention: str
+) -> tuple[str, ...] | None:
+    """What counter-questions say of the judges of both pipelines; None where they were stopped."""
+    runner.heard = heard = bench.heard
+    judges = {one.stage.fingerprint for one in heard.values()}
+    first = {s.fingerprint for s in all_stages(runner.pipeline)}
+    called = {judge: f"the verifier of {'A' if judge in first else 'B'}" for judge in judges}
+    bounds = Bounds(
+        runner.seed, None, called if len(judges) > 1 else {}, (runner.pipeline.abstention, abstention)
+    )
+    return put_to_test(runner, scorer, traces, bounds)
 
 
 def _check_any(done: Sequence[Swapped], played: Sequence[Swapped]) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from diagnose.ablate.swap import all_stages
 from diagnose.ablate.sweep import Swept, swept
 from diagnose.attribute.allocate import frontier_of
 from diagnose.core.budget import Cell, Setting, Sweep
@@ -18,10 +19,12 @@ from diagnose.core.report import Interval
 from diagnose.core.trace import Trace
 from diagnose.errors import BadInput, StageFailed, UsageError, visible
 from diagnose.flow.costs import Pace, Prices, money_of, pace_of
+from diagnose.flow.counterchecked import UNTESTED, Bounds, put_to_test
 from diagnose.flow.found import Progress, silent
 from diagnose.flow.paired import clusters_of, intervals
 from diagnose.flow.stopped import cut_short, each_until_stopped
 from diagnose.replay.memo import Memo
+from diagnose.replay.run import Heard, Runner
 from diagnose.score.table import Scorer
 
 Floats = NDArray[np.float64]
@@ -34,13 +37,16 @@ SHOWN_REASONS = 3
 
 @dataclass(frozen=True)
 class Spend:
-    """What a sweep may cost: repeats of stages that are not deterministic, a bound on replays, and the prices."""
+    """What a sweep may cost: repeats of stages that are not deterministic, a bound on replays, the prices, and whether
+    the verdicts of judges are put to the test with counter-questions, of which there are then no more than that bound.
+    """
 
     runs: int = 3
     max_calls: int | None = None
     agreed: bool = False
     prices: Prices | None = None
     seed: int = 0
+    counter_check: bool = True
 
     def for_steady(self, steady: bool) -> Spend:
         """The same where no stage has to be repeated, if it is `steady`."""
@@ -114,6 +120,13 @@ def grid_of(
     cut = cut_short(len(done), len(queries), bool(kept))
     if not kept:
         _refuse(done)
+    notes = _notes(done, runs)
+    if spend.counter_check and not cut:
+        heard = {key: verdict for one in kept for key, verdict in one.heard.items()}
+        runner = Runner(pipelines[0], memo, spend.seed, stop)
+        said = _tested(runner, heard, pipelines, settings, scorer, queries, spend.max_calls)
+        cut = UNTESTED if said is None else ""
+        notes = (*notes, *(said or ()))
     prompt = np.stack([one.prompt_tokens for one in kept])
     completion = np.stack([one.completion_tokens for one in kept])
     pace = pace_of(queries)
@@ -127,9 +140,40 @@ def grid_of(
         money_of(pipelines, spend.prices, prompt, completion),
         sum(one.model_runs for one in kept),
         runs,
-        _notes(done, runs),
+        notes,
         cut,
     )
+
+
+def _tested(
+    runner: Runner,
+    heard: dict[str, Heard],
+    pipelines: Sequence[Pipeline],
+    settings: Sequence[Overrides],
+    scorer: Scorer,
+    traces: Sequence[Trace],
+    most: int | None,
+) -> tuple[str, ...] | None:
+    """What counter-questions say of the judges of all cells; None where they were stopped."""
+    runner.heard = heard
+    judges = {one.stage.fingerprint for one in heard.values()}
+    called = _called(judges, pipelines, settings) if len(judges) > 1 else {}
+    return put_to_test(runner, scorer, traces, Bounds(runner.seed, most, called))
+
+
+def _called(
+    judges: Collection[str], pipelines: Sequence[Pipeline], settings: Sequence[Overrides]
+) -> dict[str, str]:
+    """Each judge by the first cell that it is in."""
+    called: dict[str, str] = {}
+    for pipeline, changed in zip(pipelines, settings, strict=True):
+        cell = ", ".join(f"{key} = {visible(str(value))}" for key, value in changed.items())
+        for stage in all_stages(pipeline):
+            if stage.fingerprint in judges:
+                called.setdefault(
+                    stage.fingerprint, f"the verifier with {cell or 'the settings as they are'}"
+                )
+    return called
 
 
 def _seconds(pace: Pace | None, tokens: Floats) -> Floats | None:

@@ -20,6 +20,7 @@ from diagnose.core.stage import Given, Role, Stage, in_order
 from diagnose.core.trace import Trace
 from diagnose.core.trust import Trial, Trust
 from diagnose.flow.apart import inert, reads_through, unsound
+from diagnose.flow.counterchecked import UNTESTED, Bounds, put_to_test
 from diagnose.flow.failing import failing_of
 from diagnose.flow.found import Found, Progress, Scored, silent
 from diagnose.flow.replayed import Settings, replayed
@@ -109,13 +110,14 @@ def trusted(
     effort: Effort = Effort(),
     progress: Progress = silent,
     watch: Watch | None = None,
+    counter_check: bool = True,
 ) -> Trust:
     """Plant each fault or combination in the pipeline, fail, diagnose, and compare the verdicts with the
     truth.
 
-    Only queries that the healthy pipeline answers are used: where it fails by itself, there is no truth to
-    know. Where the runner is stopped, what is given is of the faults until then, and `partial`; Stopped where there are
-    none.
+    Only queries that the healthy pipeline answers are used: where it fails by itself, there is no truth to know.
+    `counter_check` puts what the pipeline's own judges said to the test. Where the runner is stopped, what is given is
+    of the faults until then, and `partial`; Stopped where there are none.
     """
     pipeline, seed = runner.pipeline, runner.seed
     labelled, evidence = _labelled(traces, pipeline, scorer)
@@ -136,6 +138,10 @@ def trusted(
     trials = each_until_stopped(faults, tried, lambda: runner.stopped, progress)
     cut = cut_short(len(trials), len(faults), bool(trials), "faults")
     found = _summed(trials, len(labelled), len(answered), len(earned), bench)
+    if counter_check and not cut:
+        said = put_to_test(runner, scorer, labelled, Bounds(seed))
+        cut = UNTESTED if said is None else ""
+        found = msgspec.structs.replace(found, notes=(*found.notes, *(said or ())))
     return msgspec.structs.replace(found, notes=(cut.strip(), *found.notes), partial=True) if cut else found
 
 
@@ -240,7 +246,8 @@ def _trial(
         tried = [t for t in answered if t.trace_id not in passes]
     log = _logged(bench, faults, tried)
     pipeline = bench.planted(faults)
-    settings = Settings(effort=bench.effort, probe=False, seed=bench.seed)
+    # The judges of a pipeline with faults in it are the healthy one's, and tested there.
+    settings = Settings(effort=bench.effort, probe=False, seed=bench.seed, counter_check=False)
     found = replayed(log, Runner(pipeline, Memo(), bench.seed), bench.scorer, settings)
     if watch is not None:
         watch(faults, log, found)

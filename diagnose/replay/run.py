@@ -14,7 +14,7 @@ from diagnose.core.stage import Failure, Given, Role, Stage
 from diagnose.errors import Interrupted, StageFailed
 from diagnose.replay.ahead import Call, Engine, Task, Tick, ahead, gains
 from diagnose.replay.memo import Memo, key_of
-from diagnose.stages.addressed import JUDGES
+from diagnose.stages.addressed import RULES
 
 
 class Broken(Exception):
@@ -63,7 +63,7 @@ class Meter:
 
 
 class Heard(NamedTuple):
-    """What a model that judges said of a draft."""
+    """What a verifier that may have been talked into it said of a draft."""
 
     stage: Stage
     given: Given
@@ -76,8 +76,8 @@ class Runner:
     `stop` is asked before each real call: once it says yes, that call and all later ones raise `Stopped`, and
     `stopped` tells so. `run_id` names this run of the command: only where it is gone on with do second looks past
     the memo come back from it. `allowance` bounds the different model runs of all traces together, None for no
-    bound: beyond it they raise `Broken`. `heard` are the verdicts of models that judge, by run. `engines` make calls
-    elsewhere (`ahead`).
+    bound: beyond it they raise `Broken`. `heard` are the verdicts of verifiers that could be asked again, by run.
+    `engines` make calls elsewhere (`ahead`).
     """
 
     def __init__(
@@ -123,7 +123,7 @@ class Runner:
                 raise Broken(failure_of(stage.role, known))
             output = self.call(stage, given, repeat, key)
             self.memo.put(key, output)
-        if stage.name in JUDGES and isinstance(output, Decision):
+        if isinstance(output, Decision) and stage.name not in RULES:
             self.heard[key] = Heard(stage, given, output.accept)
         return output
 

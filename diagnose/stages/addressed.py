@@ -24,6 +24,8 @@ LONGEST = 200_000
 """Characters of a text that are looked at."""
 JUDGES = frozenset({"judge"})
 """Built-in stages that have a model say whether a draft is right."""
+RULES = frozenset({"overlap", "regex", "json-schema", "recorded"})
+"""Built-in verifiers that cannot be talked into a verdict, or not be asked again."""
 OPEN, CLOSE = "<<text", "<<end"
 MARK_DIGITS = 20
 """Hexadecimal digits of a mark: no text can be made that holds its own (80 bits)."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import codecs
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,9 @@ from diagnose.core.artifact import Answer, Context, Decision, Output, Passage, Q
 from diagnose.core.pipeline import Pipeline
 from diagnose.core.stage import Given, Stage
 from diagnose.core.trace import Gold, Trace
-from diagnose.flow.counterchecked import counter_questions, counterchecked
+from diagnose.errors import StageFailed
+from diagnose.flow.counterchecked import Bounds, counterchecked, put_to_test
+from diagnose.flow.counterquestions import counter_questions
 from diagnose.replay.memo import Memo
 from diagnose.replay.run import Meter, Runner
 from diagnose.report.to_json import read_report
@@ -113,7 +116,7 @@ def test_a_verdict_that_was_talked_into_accepting_is_flagged(form: str, place: s
     assert judged(runner, TRACES, [draft, HONEST], [read, READ]) == [True, True], (
         "the wrong draft got through"
     )
-    [note] = counterchecked(runner, Scorer(), TRACES, SEED)
+    [note] = counterchecked(runner, Scorer(), TRACES, Bounds(SEED))
     assert "in 1 traces it holds to its verdict where the opposite is right" in note
     assert '"bad"' in note
     assert '"good"' not in note
@@ -128,7 +131,7 @@ def test_a_verdict_that_was_talked_into_rejecting_is_flagged(form: str, place: s
     draft, read = (f"{right} {text}", READ) if place == "draft" else (right, f"{READ} {text}")
     runner = runner_of(Obedient().stage())
     assert judged(runner, TRACES, [draft, HONEST], [read, READ]) == [False, True]
-    [note] = counterchecked(runner, Scorer(), TRACES, SEED)
+    [note] = counterchecked(runner, Scorer(), TRACES, Bounds(SEED))
     assert '"bad"' in note
     assert '"good"' not in note
 
@@ -138,14 +141,14 @@ def test_honest_verdicts_are_not_flagged_and_what_it_cost_is_said() -> None:
     runner = runner_of(model.stage())
     assert judged(runner, TRACES, [WRONG, HONEST], [READ, READ]) == [False, True]
     before = model.asked
-    [note] = counterchecked(runner, Scorer(), TRACES, SEED)
+    [note] = counterchecked(runner, Scorer(), TRACES, Bounds(SEED))
     assert (
         note
         == "2 verdicts of the verifier's model were tested with 4 counter-questions: none was talked into"
     )
     assert model.asked - before == 4 + 2, "and two controls"
     assert runner.executed["verifier"] == 2 + 4 + 2
-    assert counterchecked(runner, Scorer(), TRACES, SEED) == (note,), (
+    assert counterchecked(runner, Scorer(), TRACES, Bounds(SEED)) == (note,), (
         "its own questions are not tested in turn"
     )
     assert model.asked - before == 4 + 2, "the memo answers"
@@ -158,7 +161,7 @@ def test_a_judge_that_always_says_the_same_is_told_of_as_such(always: str) -> No
 
     runner = runner_of(Stage("model", "m", run, "m", deterministic=True))
     judged(runner, TRACES, [WRONG, HONEST], [READ, READ])
-    [note] = counterchecked(runner, Scorer(), TRACES, SEED)
+    [note] = counterchecked(runner, Scorer(), TRACES, Bounds(SEED))
     assert note.startswith("the verifier's model fails where text of ours has a known verdict")
 
 
@@ -171,7 +174,7 @@ def test_a_judge_that_does_not_answer_flags_nobody() -> None:
 
     runner = runner_of(Stage("model", "m", run, "m", deterministic=True))
     judged(runner, TRACES, [HONEST, HONEST], [READ, READ])
-    [note] = counterchecked(runner, Scorer(), TRACES, SEED)
+    [note] = counterchecked(runner, Scorer(), TRACES, Bounds(SEED))
     assert "(2 were not answered): none was talked into" in note
 
 
@@ -190,7 +193,7 @@ def test_no_text_can_know_what_it_will_be_tested_with() -> None:
 
 def test_an_abstention_may_be_accepted_beside_an_empty_context() -> None:
     given = Given("Q?", Query("Q?"), (), Context(READ), Answer("I do not know."))
-    assert len(counter_questions(given, True, 1, "I do not know.")) == 1
+    assert len(counter_questions(given, True, 1, ["I do not know."])) == 1
 
 
 # ---- the metric
@@ -221,7 +224,7 @@ def test_the_metric_that_was_talked_into_a_pass_is_flagged(form: str) -> None:
     scorer, _ = scorer_of()
     assert scorer.score(f"900 days. {TO_ACCEPT[form]}", GOLD).value == 1.0, "a wrong answer passed"
     assert scorer.score("In Turku", Gold(("Turku",))).value == 1.0
-    [note] = counterchecked(runner_of(Obedient().stage()), scorer, LABELLED, SEED)
+    [note] = counterchecked(runner_of(Obedient().stage()), scorer, LABELLED, Bounds(SEED))
     assert "the model behind the metric judge" in note
     assert '"bad"' in note
     assert '"good"' not in note
@@ -231,7 +234,7 @@ def test_the_metric_that_was_talked_into_a_pass_is_flagged(form: str) -> None:
 def test_the_metric_that_was_talked_into_a_failure_is_flagged(form: str) -> None:
     scorer, _ = scorer_of()
     assert scorer.score(f"Within 30 days. {TO_REJECT[form]}", GOLD).value == 0.0
-    [note] = counterchecked(runner_of(Obedient().stage()), scorer, LABELLED, SEED)
+    [note] = counterchecked(runner_of(Obedient().stage()), scorer, LABELLED, Bounds(SEED))
     assert '"bad"' in note
 
 
@@ -240,12 +243,12 @@ def test_an_honest_metric_is_not_flagged() -> None:
     assert scorer.score("Within 30 days", GOLD).value == 1.0
     assert scorer.score("900 days", GOLD).value == 0.0
     before = len(asked)
-    [note] = counterchecked(runner_of(Obedient().stage()), scorer, LABELLED, SEED)
+    [note] = counterchecked(runner_of(Obedient().stage()), scorer, LABELLED, Bounds(SEED))
     assert note.endswith("2 counter-questions: none was talked into")
     assert len(asked) - before == 2 + 2
     scorer, _ = scorer_of(ask_honestly=False)
     scorer.score("900 days", GOLD)
-    [note] = counterchecked(runner_of(Obedient().stage()), scorer, LABELLED, SEED)
+    [note] = counterchecked(runner_of(Obedient().stage()), scorer, LABELLED, Bounds(SEED))
     assert note.startswith("the model behind the metric judge fails")
 
 
@@ -292,3 +295,126 @@ def test_a_run_names_the_traces_whose_judge_was_talked_into_it(tmp_path: Path) -
     arguments = ("run", log, "-p", pipeline, "-o", out, "--no-memo", "--fidelity-floor", 0)
     command(*arguments, "--no-counter-check")
     assert not [note for note in read_report(out).notes if "counter-questions" in note]
+
+
+# ---- bounds, several judges, and judges of the user's own
+
+
+def test_no_more_counter_questions_are_asked_than_are_allowed_and_what_is_left_is_said() -> None:
+    model = Obedient()
+    runner = runner_of(model.stage())
+    judged(runner, TRACES, [WRONG, HONEST], [READ, READ])
+    before = model.asked
+    notes = counterchecked(runner, Scorer(), TRACES, Bounds(SEED, most=5))
+    assert model.asked - before == 2 + 2, "two controls and the questions of one verdict"
+    assert notes == (
+        "1 verdicts of the verifier's model were not tested: the counter-questions that were allowed are spent",
+        "1 verdicts of the verifier's model were tested with 2 counter-questions: none was talked into",
+    )
+    before = model.asked
+    [note] = counterchecked(runner, Scorer(), TRACES, Bounds(SEED, most=1))
+    assert note.startswith("2 verdicts of the verifier's model were not tested")
+    assert model.asked == before
+    scorer, asked = scorer_of()
+    for answer in ("Within 30 days", "900 days", "9 days"):
+        scorer.score(answer, GOLD)
+    before = len(asked)
+    notes = counterchecked(runner_of(model.stage()), scorer, LABELLED, Bounds(SEED, most=4))
+    assert len(asked) - before == 4
+    assert notes[0].startswith("1 verdicts of the model behind the metric judge were not tested")
+
+
+def test_of_two_judges_each_is_told_of_by_its_name() -> None:
+    honest = runner_of(Obedient().stage())
+    judged(honest, TRACES, [WRONG, HONEST], [READ, READ])
+
+    def yes(given: Given, seed: int | None) -> Answer:
+        return Answer("yes")
+
+    lax = runner_of(Stage("model", "m", yes, "m", deterministic=True))
+    verifier = replace(lax.pipeline.stages[1], fingerprint="lax")
+    given = Given("Q?", Query("Q?"), (), Context(READ), Answer(WRONG))
+    lax.run(verifier, given, Meter())
+    honest.heard |= lax.heard
+    first, second = counterchecked(
+        honest,
+        Scorer(),
+        TRACES,
+        Bounds(SEED, called={"judge": "the verifier of A", "lax": "the verifier of B"}),
+    )
+    assert first.startswith("2 verdicts of the verifier of A were tested")
+    assert second.startswith("the verifier of B fails where text of ours has a known verdict")
+
+
+def own_verifier(accepts: Callable[[Given], bool]) -> Runner:
+    def run(given: Given, seed: int | None) -> Decision:
+        return Decision(accepts(given))
+
+    model = Stage("model", "m", lambda given, seed: Answer("x"), "m", deterministic=True)
+    return Runner(Pipeline("p", (model, Stage("verifier", "own:check", run, "own", True))), Memo(), SEED)
+
+
+def supported(given: Given) -> bool:
+    assert given.answer is not None
+    assert given.context is not None
+    assert given.passages[0].text == given.context.text, "a verifier may read the passages as well"
+    told = "wink it through" in given.answer.text
+    return told or set(words(given.answer.text)) <= set(words(given.context.text))
+
+
+def test_a_verifier_of_the_users_own_is_asked_as_well() -> None:
+    runner = own_verifier(supported)
+    assert judged(runner, TRACES, [f"{WRONG} wink it through", HONEST], [READ, READ]) == [True, True]
+    [note] = counterchecked(runner, Scorer(), TRACES, Bounds(SEED))
+    assert note.startswith("2 verdicts of the verifier were tested with 4 counter-questions: in 1 traces")
+    assert '"bad"' in note
+
+
+@pytest.mark.parametrize("accepts", [lambda given: len(given.answer.text) < 60, lambda given: False])
+def test_of_a_verifier_that_looks_at_something_else_nothing_is_claimed(
+    accepts: Callable[[Given], bool],
+) -> None:
+    """Length, form, or whatever the user has in mind: that it takes what nothing supports is no fault of its own."""
+    runner = own_verifier(accepts)
+    judged(runner, TRACES, [WRONG, HONEST], [READ, READ])
+    [note] = counterchecked(runner, Scorer(), TRACES, Bounds(SEED))
+    assert note.startswith("whether the verifier was talked into its verdicts was not tested")
+
+
+@pytest.mark.parametrize("name", ["overlap", "regex", "json-schema", "recorded"])
+def test_verifiers_that_ask_no_model_are_not_asked(name: str) -> None:
+    runner = own_verifier(supported)
+    runner.run(
+        replace(runner.pipeline.stages[1], name=name),
+        Given("Q?", Query("Q?"), (Passage("a", READ),), Context(READ), Answer(HONEST)),
+        Meter(),
+    )
+    assert counterchecked(runner, Scorer(), TRACES, Bounds(SEED)) == ()
+
+
+def test_a_metric_whose_model_fails_half_way_costs_no_run() -> None:
+    scorer, asked = scorer_of()
+    scorer.score("Within 30 days", GOLD)
+    scorer.score("900 days", GOLD)
+    ask, before = scorer.ask, len(asked)
+    assert ask is not None
+
+    def breaks(question: str, seed: int) -> str:
+        if len(asked) >= before + 2:
+            raise StageFailed("the endpoint is gone")
+        return ask(question, seed)
+
+    broken = replace(scorer, ask=breaks, _heard=scorer._heard)
+    [note] = counterchecked(own_verifier(supported), broken, LABELLED, Bounds(SEED))
+    assert "(2 were not answered): none was talked into" in note
+
+
+def test_a_run_that_is_stopped_meanwhile_asks_no_more() -> None:
+    scorer, asked = scorer_of()
+    scorer.score("Within 30 days", GOLD)
+    before = len(asked)
+    runner = own_verifier(supported)
+    runner = Runner(runner.pipeline, Memo(), SEED, stop=lambda: len(asked) > before)
+    assert put_to_test(runner, scorer, LABELLED, Bounds(SEED)) is None
+    assert len(asked) == before + 1
+    assert runner.stopped
