@@ -14,7 +14,13 @@ Alpha = Annotated[
     float,
     typer.Option(min=0.0001, max=0.5, help="Probability of a wrong verdict that is borne, per failure."),
 ]
-MaxCalls = Annotated[int | None, typer.Option(min=1, help="Model calls to spend over all failures.")]
+MaxCalls = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Model runs to spend over all failures; each judge gets as many counter-questions at most.",
+    ),
+]
 MaxCallsPerTrace = Annotated[int, typer.Option(min=1, help="Model calls to spend on one failure.")]
 FidelityFloor = Annotated[
     float, typer.Option(min=0.0, max=1.0, help="Refuse blame (exit 4) where a stage repeats less of its log.")
@@ -35,7 +41,7 @@ Sample = Annotated[
     typer.Option(min=2, help="Replay so many failures, drawn by where the log loses the evidence and a tag."),
 ]
 MaxCost = Annotated[
-    float | None, typer.Option(min=0.0, help="Money for model calls, at what the log says that one costs.")
+    float | None, typer.Option(min=0.0, help="Money for model runs, at what the log says that one costs.")
 ]
 CounterCheck = Annotated[
     bool, typer.Option(help="Ask a model that judges two counter-questions a verdict: was it talked into it?")

@@ -22,10 +22,13 @@ from diagnose.core.blame import Blame, Undecided
 from diagnose.core.stage import ROLES, Role
 from diagnose.core.trace import Trace
 from diagnose.errors import UsageError
+from diagnose.flow.counterquestions import CONTROLS, EACH
 from diagnose.flow.failing import Failing
 from diagnose.flow.found import Found
 from diagnose.flow.logged import logged_case, unreplayed
 from diagnose.replay.run import Broken, Meter, Runner
+from diagnose.score.table import Scorer
+from diagnose.stages.addressed import RULES
 from diagnose.stats.prediction import FEWEST, corrected_mean
 
 MOST_COHORTS = 8
@@ -186,8 +189,18 @@ UNPLANNED: frozenset[Role] = frozenset({"router", "rewriter"})
 """Stages of which it takes model runs to tell what a working one does: no forecast without them."""
 
 
-def forecast(failures: Sequence[Failing], runner: Runner, most: int | None) -> str | None:
-    """What a replay of these failures will take, in a sentence; None where that cannot be told beforehand."""
+def forecast(
+    failures: Sequence[Failing],
+    runner: Runner,
+    most: int | None,
+    scorer: Scorer | None = None,
+    counter_check: bool = True,
+) -> str | None:
+    """What a replay of these failures will take, in a sentence; None where that cannot be told beforehand.
+
+    Runs, time and money are of the model; what the verifier and the metric's judge (of `scorer`) are asked beside it,
+    counter-questions included, is told as the most that it can come to.
+    """
     labelled = [one for one in failures if one.label is not None]
     if not labelled or UNPLANNED & set(runner.pipeline.roles):
         return None
@@ -203,7 +216,43 @@ def forecast(failures: Sequence[Failing], runner: Runner, most: int | None) -> s
     said = f"about {runs:,} model runs ({each:.1f} a failure: the prompts of {len(counts)} failures were counted)"
     said += f", of which {most:,} may be made" if taken < runs else ""
     said += f"; {_lasting(price.elapsed_s * taken)} by the log's times" if price.elapsed_s else ""
-    return said + (f"; {price.cost * taken:.4g} by the log's costs" if price.cost else "")
+    said += f"; {price.cost * taken:.4g} by the log's costs" if price.cost else ""
+    asking = scorer if scorer is not None and scorer.ask is not None and scorer.metric == "judge" else None
+    return said + _beside(labelled, taken, runner, most, asking, counter_check)
+
+
+DRAFTS = 2
+"""Drafts that one prompt comes to: the model's, and the reference that its repair puts in its place."""
+
+
+def _beside(
+    labelled: Sequence[Failing],
+    taken: int,
+    runner: Runner,
+    most: int | None,
+    scorer: Scorer | None,
+    counter_check: bool,
+) -> str:
+    """What judges are asked beside `taken` model runs at most, but for probes: each draft and each answer once, and
+    what puts those verdicts to the test, of which there are no more than `most` to each judge."""
+    told, questions, drafts = [], 0, DRAFTS * taken
+    verifier = runner.pipeline.stage("verifier")
+    if verifier is not None and verifier.name not in RULES:
+        told.append(f"{drafts:,} calls of the verifier")
+        questions += _within(CONTROLS + EACH * drafts, most)
+    if scorer is not None:
+        references = max(len(one.label.gold.answers) for one in labelled if one.label is not None)
+        told.append(f"{drafts * references * scorer.votes:,} of the metric's judge")
+        questions += _within(CONTROLS + len(scorer.heard()) + drafts, most)
+    if not told:
+        return ""
+    if counter_check:
+        told.append(f"{questions:,} counter-questions (--no-counter-check leaves them out)")
+    return f"; beside them up to about {', '.join(told)}"
+
+
+def _within(n: int, most: int | None) -> int:
+    return n if most is None else min(n, most)
 
 
 def _lasting(seconds: float) -> str:

@@ -20,14 +20,13 @@ from diagnose.core.artifact import Decision, Query
 from diagnose.core.stage import Given, Stage
 from diagnose.core.trace import Trace
 from diagnose.errors import StageFailed, quoted
-from diagnose.flow.counterquestions import controls_of, counter_questions, drawn_word
+from diagnose.flow.counterquestions import CONTROLS, controls_of, counter_questions, drawn_word
 from diagnose.flow.stopped import unless_stopped
 from diagnose.replay.run import Broken, Heard, Meter, Runner, Stopped
 from diagnose.score.table import Judged, Scorer
 from diagnose.stages.addressed import JUDGES
 
 SHOWN = 5
-CONTROLS = 2
 UNTESTED = "Partial result, interrupted before the verdicts that a judge gave were put to the test. "
 """What the headline of a result begins with whose counter-questions were interrupted."""
 

@@ -17,6 +17,10 @@ from diagnose.core.stage import Given, Stage
 from diagnose.score.abstention import abstains
 from diagnose.stages.sentences import sentences_of
 
+CONTROLS = 2
+"""Questions with which a judge itself is tried."""
+EACH = 2
+"""Questions to a verifier about one verdict, at most."""
 FEWEST_WORDS = 4
 """Words of a sentence that can be quoted as a draft."""
 

@@ -104,7 +104,8 @@ def replayed(
     few = CHECKED_MODELS if lazy else None
     if calls is not None:  # the first failures' own prompts: no run is made for the check alone
         few = min(CHECKED_MODELS, calls // CALLS_TO_ONE_CHECKED)
-    if told is not None and (said := forecast([failures[i] for i in picked], runner, calls)):
+    asking = (scorer, settings.counter_check)
+    if told is not None and (said := forecast([failures[i] for i in picked], runner, calls, *asking)):
         told(said)
     checked = checked_fidelity(compared, runner, few)
     if blamable and not runner.stopped:

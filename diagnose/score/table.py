@@ -257,13 +257,18 @@ class Scorer:
 
     def _found(self, answer: str, references: Sequence[str]) -> Score:
         if self.metric == "judge" and self.ask is not None:
-            repeats = self.options.get("repeats", METRICS["judge"].options["repeats"])
-            assert isinstance(repeats, int)
-            found = judged(answer, references, self._asked, repeats)
+            found = judged(answer, references, self._asked, self.votes)
             if found.value is not None and answer.strip():
                 self._heard[Judged(answer, tuple(references))] = self.passes(found.value)
             return found
         return METRICS[self.metric].function(answer, references, **self.options)
+
+    @property
+    def votes(self) -> int:
+        """How often the metric's model is asked about an answer and a reference, 1 or more."""
+        repeats = self.options.get("repeats", METRICS["judge"].options["repeats"])
+        assert isinstance(repeats, int)
+        return repeats
 
     def _asked(self, question: str, seed: int) -> str:
         """The judge's reply; a question is put to it once, and every cell hears the same."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from diagnose.report.to_json import read_report
 from tests.cli.desks import command, made
 
 pytestmark = pytest.mark.slow
@@ -107,3 +108,40 @@ def test_every_command_that_asks_a_judge_tells_of_the_traces_that_it_was_talked_
         assert "q01" not in text.partition(FLAGGED)[2][:40], form
     left_out = told(name, pipeline, tmp_path / "bare", "--no-counter-check")
     assert all("counter-questions" not in text for text in left_out.values())
+
+
+@pytest.mark.parametrize(
+    "judge, beside",
+    [("judge", "calls of the verifier"), ("metric", "of the metric's judge")],
+)
+def test_the_forecast_counts_what_judges_are_asked_and_max_calls_bounds_it(
+    judge: str, beside: str, tmp_path: Path
+) -> None:
+    pipeline = desk_of(tmp_path / "desk", judge)
+    worse = pipeline.parent / "worse.toml"
+    log = pipeline.parent / "worse.jsonl"
+    assert command("record", pipeline.parent / "queries.jsonl", "-p", worse, "-o", log).exit_code == 0
+    arguments = ("run", log, "-p", worse, "-o", tmp_path / "out", "--no-memo")
+    free = command(*arguments)
+    assert free.exit_code in (0, 6), free.stderr
+    found = re.search(
+        rf"about (\d+) model runs .* beside them up to about (\d+) {beside}, (\d+) counter-questions",
+        free.stderr,
+    )
+    assert found is not None, free.stderr
+    runs, verdicts, questions = map(int, found.groups())
+    assert verdicts == 2 * runs
+    asked = re.search(r"(\d+) verdicts of .* tested with (\d+) counter-questions", notes(tmp_path / "out"))
+    assert asked is not None
+    assert int(asked[2]) + 2 <= questions, "the most that it can come to"
+    bare = command(*arguments, "--no-counter-check")
+    assert f"beside them up to about {verdicts} {beside}\n" in bare.stderr
+    few = command(*arguments, "--max-calls", 5)
+    assert few.exit_code in (0, 6), few.stderr
+    assert f"beside them up to about 10 {beside}, 5 counter-questions (--no-counter-check" in few.stderr
+    assert "were not tested: the counter-questions that were allowed are spent" in notes(tmp_path / "out")
+
+
+def notes(folder: Path) -> str:
+    """The notes of a report."""
+    return "\n".join(read_report(folder).notes)
