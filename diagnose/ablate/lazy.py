@@ -28,10 +28,11 @@ def decided(cells: Cells, runner: Runner, judge: Verdicts) -> Floats:
 
     Every answer must be right or wrong (worth 1 or 0), and the pipeline without a verifier, so that units are
     prompts. The fair prompt always runs: no verdict without a replay. `judge` gives equal codes to equal verdicts.
-    Raises `replay.run.Broken` where the model fails.
+    Raises `replay.run.Broken` where the model fails. Called again on the same cells it goes on where it was left.
     """
     fair = cells.prompt(cells.everything)
-    cells.run(runner, fair)
+    if not cells.calls[fair]:
+        cells.run(runner, fair)
     while True:
         rates = _completions(cells)
         if rates is None:

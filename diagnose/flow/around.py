@@ -12,6 +12,7 @@ from diagnose.ablate.workarounds import workarounds
 from diagnose.core.blame import Blame
 from diagnose.flow.failing import Failing
 from diagnose.flow.found import Found
+from diagnose.flow.together import made_together, window_of, windows
 from diagnose.replay.run import Broken, Meter, Runner
 
 
@@ -21,7 +22,12 @@ def with_workarounds(found: Found, failures: Sequence[Failing], runner: Runner) 
     Every stage runs once, noise or not: a hint, not a verdict.
     """
     by_id = {one.item.trace.trace_id: one for one in failures}
-    return replace(found, blames=tuple(_told(b, by_id.get(b.trace_id), runner) for b in found.blames))
+
+    def told(blame: Blame) -> Blame:
+        return _told(blame, by_id.get(blame.trace_id), runner)
+
+    each = windows(found.blames, window_of(runner))
+    return replace(found, blames=tuple(one for some in each for one in made_together(runner, some, told)))
 
 
 def _told(blame: Blame, one: Failing | None, runner: Runner) -> Blame:

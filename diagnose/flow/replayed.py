@@ -35,7 +35,7 @@ from diagnose.flow.logged import failed, logged_case, scored, unreplayed
 from diagnose.flow.probing import probed_blame
 from diagnose.flow.sampled import sampled
 from diagnose.flow.stopped import unless_stopped, unplayed
-from diagnose.flow.together import window_of, windows
+from diagnose.flow.together import made_together, window_of, windows
 from diagnose.replay.ahead import Call
 from diagnose.replay.fidelity import Compared
 from diagnose.replay.run import Runner
@@ -213,16 +213,22 @@ def _once(
 ) -> Found:
     """Each failure in turn; verdicts only where `repeats_log` says what the model was seen to do.
 
-    What the model will be asked is worked out for some failures together, so that it can be asked all at once.
+    What stages will be asked is worked out for some failures together, so that it can be asked all at once.
     """
+
+    def begin(place: int) -> _Begun | None:
+        return _begun(failures[place], runner, repeats_log)
+
+    def end(one: _Begun | None) -> _Done | Settled | None:
+        return unless_stopped(runner, partial(_ended, one, runner, settings)) if one is not None else None
+
     by_place: dict[int, _Done | Settled] = {}
     total = len(picked) + len(right)
     for places in windows(picked, window_of(runner)):
-        begun = {place: _begun(failures[place], runner, repeats_log) for place in places}
-        work = [calls for one in begun.values() if one is not None for calls in one.calls]
+        begun = made_together(runner, places, begin)
+        work = [calls for one in begun if one is not None for calls in one.calls]
         runner.ahead(work, partial(_part, progress, len(by_place), len(places), total))
-        for place, one in begun.items():
-            made = unless_stopped(runner, partial(_ended, one, runner, settings)) if one is not None else None
+        for place, made in zip(places, made_together(runner, begun, end), strict=True):
             if made is not None:
                 keep(made.blame, made.game)
             by_place[place] = made or _Done(
@@ -235,12 +241,11 @@ def _once(
     ]
     broken: list[Game] = []
     for places in windows(range(len(right)), window_of(runner)):
-        some = [_begun(right[place], runner, None) for place in places if right[place].label is not None]
-        ready = [one for one in some if one is not None]
-        runner.ahead(call for one in ready for call in one.calls)
-        for one in ready:
-            assert isinstance(one.prepared, Prepared)
-            trial = unless_stopped(runner, partial(finished, runner, one.prepared))
+        labelled = [right[place] for place in places if right[place].label is not None]
+        some = made_together(runner, labelled, lambda one: _begun(one, runner, None))
+        ready = [one.prepared for one in some if one is not None and isinstance(one.prepared, Prepared)]
+        runner.ahead(call for one in some if one is not None for call in one.calls)
+        for trial in made_together(runner, ready, partial(_finished, runner)):
             broken += [trial.game] if trial is not None and trial.game is not None else []
             progress(len(picked) + len(broken), total)
     return Found(
@@ -250,6 +255,11 @@ def _once(
         cases=tuple(d.case for d in done if d.case is not None),
         executed=dict(runner.executed),
     )
+
+
+def _finished(runner: Runner, begun: Prepared) -> Trial | None:
+    with begun.meter.whole():
+        return unless_stopped(runner, partial(finished, runner, begun))
 
 
 def _part(progress: Progress, before: int, some: int, total: int, done: int, of: int) -> None:
@@ -289,7 +299,8 @@ def _ended(begun: _Begun, runner: Runner, settings: Settings) -> _Done | Settled
         return _Done(blame, case=logged_case(one.item, one.known))
     if isinstance(begun.prepared, Settling):
         return settled(begun.prepared, runner)
-    return _diagnosed(one, finished(runner, begun.prepared), runner, settings)
+    with begun.prepared.meter.whole():
+        return _diagnosed(one, finished(runner, begun.prepared), runner, settings)
 
 
 def _diagnosed(one: Failing, trial: Trial, runner: Runner, settings: Settings) -> _Done:

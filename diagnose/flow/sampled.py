@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 
@@ -27,6 +28,7 @@ from diagnose.flow.probing import probed_blame
 from diagnose.flow.right_answers import right_answers
 from diagnose.flow.stopped import left_over
 from diagnose.flow.swayed import swayed_of
+from diagnose.flow.together import made_together, window_of, windows
 from diagnose.replay.fidelity import same
 from diagnose.replay.run import Broken, Meter, Runner, State, Stopped
 from diagnose.score.table import Scorer
@@ -56,16 +58,17 @@ def sampled(
     `probing` is the seed of the ablations that tell how a convicted model fails, None for none. They are left out
     where the calls are bounded: a verdict is worth more than its mode.
     """
-    trials = [_prepared(one, runner, scorer) for one in failures]
+    size = window_of(runner)
+    begin = partial(_prepared, runner=runner, scorer=scorer)
+    trials = [one for some in windows(failures, size) for one in made_together(runner, some, begin)]
     ways = [t.way for t in trials if t.way is not None]
     right = right_answers(everything, runner, scorer)
     spread(ways, runner, effort, right, progress)
     done = [_concluded(trial, effort, scorer) for trial in trials]
     if probing is not None and effort.max_calls is None and not runner.stopped:
-        told = [
-            _probed(blame, trial, runner, probing) for trial, (blame, _, _) in zip(trials, done, strict=True)
-        ]
-        done = [(blame, game, case) for blame, (_, game, case) in zip(told, done, strict=True)]
+        probe = partial(_probed, runner=runner, seed=probing)
+        rows = list(zip(trials, done, strict=True))
+        done = [one for some in windows(rows, size) for one in made_together(runner, some, probe)]
     return Found(
         everything,
         tuple(left_over(blame) if runner.stopped else blame for blame, _, _ in done),
@@ -206,7 +209,10 @@ HALF = 0.5
 """The score from which a run counts as seen to pass, and below which as seen to fail."""
 
 
-def _concluded(trial: _Trial, effort: Effort, scorer: Scorer) -> tuple[Blame, Game | None, Case | None]:
+_Done = tuple[Blame, Game | None, Case | None]
+
+
+def _concluded(trial: _Trial, effort: Effort, scorer: Scorer) -> _Done:
     """The blame of a trace from its expected game and the odds of its verdicts."""
     one, trace_id = trial.one, trial.one.item.trace.trace_id
     if one.label is None:
@@ -240,9 +246,12 @@ def _concluded(trial: _Trial, effort: Effort, scorer: Scorer) -> tuple[Blame, Ga
     return blame, game, case
 
 
-def _probed(blame: Blame, trial: _Trial, runner: Runner, seed: int) -> Blame:
-    """The blame with a convicted model's mode told by ablations."""
-    return blame if trial.way is None else probed_blame(blame, runner, trial.way.cells.plan, seed)
+def _probed(row: tuple[_Trial, _Done], runner: Runner, seed: int) -> _Done:
+    """What was concluded of a trial, with a convicted model's mode told by ablations."""
+    trial, (blame, game, case) = row
+    if trial.way is None:
+        return row[1]
+    return probed_blame(blame, runner, trial.way.cells.plan, seed), game, case
 
 
 def _gone(way: Sampled) -> bool:

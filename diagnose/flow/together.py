@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from diagnose.core.stage import Role
 from diagnose.core.trace import Trace
-from diagnose.replay.ahead import Call
-from diagnose.replay.run import Broken, Meter, Runner, State, Stopped, advance
+from diagnose.replay.ahead import Call, Tick
+from diagnose.replay.run import Broken, Meter, Runner, State, Stopped, Wanted, advance
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 FEW, MANY = 16, 128
@@ -32,6 +33,33 @@ def window_of(runner: Runner) -> int:
 def windows(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
     """The items, `size` at a time."""
     return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def made_together(
+    runner: Runner, items: Sequence[S], work: Callable[[S], T], tick: Tick = lambda done, total: None
+) -> list[T]:
+    """What `work` comes to for each item, in order, with the calls that the items come to want made together.
+
+    Round by round: each item is worked on until it wants a call that is faster made with others (`Runner.asking`); then
+    all of these are made, and those items are begun anew, which finds what was made in the memo. `work` has to come to
+    the same however often it is begun. Of a single item, or with an allowance of calls, none is made but as it comes.
+    """
+    if len(items) < 2 or runner.allowance is not None or not any(map(runner.gains, runner.pipeline.stages)):
+        return [work(item) for item in items]
+    done: dict[int, T] = {}
+    asked: set[str] = set()
+    while len(done) < len(items) and not runner.asked_to_stop():
+        wanted: list[Call] = []
+        for place, item in enumerate(items):
+            if place in done:
+                continue
+            try:
+                with runner.asking(asked):
+                    done[place] = work(item)
+            except Wanted as one:
+                wanted.append(one.call)
+        runner.ahead(wanted, tick)
+    return [done[place] if place in done else work(item) for place, item in enumerate(items)]
 
 
 def unchanged_ahead(traces: Sequence[Trace], runner: Runner, roles: Sequence[Role]) -> None:

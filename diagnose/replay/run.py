@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -32,6 +33,14 @@ class Stopped(Interrupted):
         super().__init__("interrupted; stage runs so far are kept, run the same command to go on")
 
 
+class Wanted(Exception):
+    """A call that would be made faster together with others, as control flow: see `Runner.asking`."""
+
+    def __init__(self, call: Call) -> None:
+        super().__init__()
+        self.call = call
+
+
 class Meter:
     """Counts the work of one trace's replays: different runs and repeats answered without running.
 
@@ -49,6 +58,16 @@ class Meter:
             self._hits += 1
         else:
             self._seen[key] = role
+
+    @contextmanager
+    def whole(self) -> Iterator[None]:
+        """Work that counts as a whole: what it counted is forgotten where it asks for a call (`Wanted`)."""
+        seen, hits = dict(self._seen), self._hits
+        try:
+            yield
+        except Wanted:
+            self._seen, self._hits = seen, hits
+            raise
 
     @property
     def runs(self) -> Runs:
@@ -102,6 +121,7 @@ class Runner:
         self._stop = stop
         self._run_id = run_id
         self._failed: dict[str, StageFailed] = {}
+        self._asked: set[str] | None = None
         self._lock = threading.Lock()
 
     def steady(self, stage: Stage) -> bool:
@@ -115,6 +135,8 @@ class Runner:
         coalitions.
         """
         key = key_of(stage, given, self._draw(stage, repeat)[1])
+        if self._asked is not None:
+            self._ask(key, Call(stage, given, repeat))
         self._pay(key, stage.role)
         meter.count(key, stage.role)
         output = self.memo.get(key, stage.role)
@@ -126,6 +148,25 @@ class Runner:
         if isinstance(output, Decision) and stage.name not in RULES:
             self.heard[key] = Heard(stage, given, output.accept)
         return output
+
+    @contextmanager
+    def asking(self, asked: set[str]) -> Iterator[None]:
+        """Work in which a call that is faster made together with others is asked for (`Wanted`), not made. `asked`
+        holds the keys of what was asked for before, and is added to: nothing is asked for twice, so that what could
+        not be made together is then made as ever."""
+        self._asked, before = asked, self._asked
+        try:
+            yield
+        finally:
+            self._asked = before
+
+    def _ask(self, key: str, call: Call) -> None:
+        assert self._asked is not None
+        if key in self._asked or key in self._failed or not self.gains(call.stage):
+            return
+        if self.memo.get(key, call.stage.role) is None:
+            self._asked.add(key)
+            raise Wanted(call)
 
     def _pay(self, key: str, role: Role) -> None:
         """Take one model run off the allowance; what the memo answers counts, too, so that a report depends on
