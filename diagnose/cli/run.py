@@ -176,11 +176,8 @@ def run(
         effort, fidelity_floor, passing, probe, seed, workarounds, verdict_only, sample, counter_check
     )
     run_id = _begin(output, log, loaded, scorer, settings, resume, no_memo, quiet)
-    made = (
-        runner_of(loaded, seed, no_memo, quiet, run_id=run_id, engines=Engines(engine, address, jobs))
-        if loaded
-        else nullcontext()
-    )
+    at = Engines(engine, address, jobs)
+    made = runner_of(loaded, seed, no_memo, quiet, run_id=run_id, engines=at) if loaded else nullcontext()
     found = _replayed(log, made, scorer, settings, retry_errors, quiet, None if redactor else output)
     found = replace(found, notes=(*notes, *found.notes))
     report = marked(flow.reported(found, loaded, scorer, seed, command, problems=problems), stand_ins)
