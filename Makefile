@@ -31,7 +31,7 @@ export CMAKE_ARGS ?= -DGGML_NATIVE=$(shell grep -qsw avx2 /proc/cpuinfo && echo 
 CODE := diagnose tests $(wildcard benchmarks/*.py fixtures/*.py)
 
 TORTURE ?= .venv-torture
-RUNS ?= 100000
+RUNS ?= 1000000
 INPUTS ?= 1000000
 
 .PHONY: torture audit sbom licences help demo test specimens browser test-foreign test-oldest lint format bench setup constraints clean
