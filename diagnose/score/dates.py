@@ -17,7 +17,8 @@ _MONTH = (
 )
 _DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
 _YEAR = r"(?P<year>\d{4})"
-_DIGIT = re.compile(r"\d")
+_HINT = re.compile(r"\d{4}|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec", re.IGNORECASE)
+"""Each form has a year or a month's name in it."""
 _END = r"(?![\w/]|[.,]\d)"
 
 _FORMS = tuple(
@@ -54,7 +55,7 @@ def find_dates(text: str) -> tuple[Dated, ...]:
     >>> [d.token for d in find_dates("from March 5th, 2024 to 06.03.2024")]
     ['@2024-03-05', '@2024-03-06']
     """
-    if not _DIGIT.search(text):
+    if not _HINT.search(text):
         return ()
     found: list[Dated] = []
     for dated in _readings(text):

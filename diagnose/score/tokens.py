@@ -17,7 +17,10 @@ from __future__ import annotations
 import re
 import string
 import unicodedata
+from functools import lru_cache
 
+SHORT = 2_000
+"""Characters up to which the tokens of a text are kept for the next time."""
 CHARACTERS_MOST = 100_000
 """Characters of a text that are scored; what comes after is not looked at."""
 MARKS_MOST = 8
@@ -35,7 +38,8 @@ _POINT = re.compile(r"(?<![\w.])\.(?=\d)")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _COMMA = re.compile(r"(?<=\d),(?=\d)")
 _DIGIT = re.compile(r"\d")
-_JOINT = re.compile(rf"[-./:\u2212{_HYPHENS}]")
+_JOINT = re.compile(rf"[-./:\u2212{_HYPHENS}](?=[$€£¥]?\.?\d)")
+"""What the three above can only match at."""
 _SEPARATORS = re.compile(r"--+|\.\.+|[\u2013-\u2015\u2026\[\]]")
 _UNSPACED = re.compile(
     "([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])"
@@ -49,6 +53,10 @@ def tokens(text: str, articles: bool = False) -> tuple[str, ...]:
     >>> tokens("The fee is $1,234.50 (-3.5%).")
     ('fee', 'is', '1234.50', '-3.5')
     """
+    return _of_short(text, articles) if len(text) <= SHORT else _tokens(text, articles)
+
+
+def _tokens(text: str, articles: bool) -> tuple[str, ...]:
     text = composed(text)
     if "A" in text:
         text = _LETTER_A.sub(_KEPT["a"], text)
@@ -56,7 +64,11 @@ def tokens(text: str, articles: bool = False) -> tuple[str, ...]:
     words = _without_punctuation(text).split()
     if not text.isascii():
         return tuple(word.translate(_BACK) for word in words if articles or word not in ARTICLES)
-    return tuple(words) if articles else tuple(word for word in words if word not in ARTICLES)
+    return tuple(words) if articles else tuple([word for word in words if word not in ARTICLES])
+
+
+# An answer is held against each of its references, and its wording looked at after that.
+_of_short = lru_cache(maxsize=512)(_tokens)
 
 
 def normalised(text: str) -> str:
