@@ -51,7 +51,8 @@ Project = Annotated[
 Limit = Annotated[
     list[str] | None,
     typer.Option(
-        help="Read no more than: size=2GB, entry=16MB, ratio=300, depth=64, traces=100000, seconds=60 (repeatable)."
+        help="Read no more than: size=2GB, entry=16MB, ratio=300, depth=64, traces=100000, seconds=60, answer=256MB, "
+        "trace=128MB, spans=20000, text=4000000 (repeatable)."
     ),
 ]
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from diagnose.core.artifact import Frozen
 from diagnose.errors import visible
+from diagnose.traces.limits import DEFAULT_LIMITS, Limits
 
 KEPT_NAMES = 200
 """Different names that one list tells apart; the rest are counted as `OTHERS`."""
@@ -47,7 +48,8 @@ class AccountSummary(Frozen, frozen=True, omit_defaults=False):
 
 @dataclass
 class Account:
-    """Counts that grow while a log streams by; every list of names in it is bounded."""
+    """Counts that grow while a log streams by; every list of names in it is bounded. `limits` say how much of a trace
+    and of a text is kept."""
 
     n: Counter[str] = field(default_factory=Counter)
     formats: Counter[str] = field(default_factory=Counter)
@@ -58,6 +60,7 @@ class Account:
     unmapped: Counter[str] = field(default_factory=Counter)
     attributes: Counter[str] = field(default_factory=Counter)
     noted: dict[str, Noted] = field(default_factory=dict)
+    limits: Limits = DEFAULT_LIMITS
     _files: dict[str, str] = field(default_factory=dict)
     _last: tuple[str, int, int] = ("", 0, 0)
 

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from diagnose.errors import BadInput, StageFailed, quoted, visible
+from diagnose.traces.limits import MAX_ANSWER_BYTES, size_text
 
 if TYPE_CHECKING:
     import httpx
 
 TIMEOUT_S = 30.0
-MAX_BYTES = 256 * 1024 * 1024
-"""One answer's size; pages are asked for in sizes that stay far below."""
 RETRIES = 5
 LONGEST_WAIT_S = 30.0
 BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -36,11 +35,12 @@ class Fetcher:
         key_names: tuple[str, ...],
         headers: Mapping[str, str] | None = None,
         sleep: Callable[[float], None] | None = None,
+        most_bytes: int = MAX_ANSWER_BYTES,
     ) -> None:
         import httpx
 
         self.base, self._key_names = base.rstrip("/"), key_names
-        self._sleep = sleep or time.sleep
+        self._sleep, self._most_bytes = sleep or time.sleep, most_bytes
         key = next((value for name in key_names if (value := os.environ.get(name))), None)
         sent = {"accept": "application/json", **(headers or {})}
         if key:
@@ -113,10 +113,9 @@ class Fetcher:
             parts, size = [], 0
             for part in response.iter_bytes():
                 size += len(part)
-                if size > MAX_BYTES:
-                    raise BadInput(
-                        f"{url}: expected an answer of at most {MAX_BYTES >> 20} MB, found a longer one"
-                    )
+                if size > self._most_bytes:
+                    most = f"at most {size_text(self._most_bytes)} (--limit answer=SIZE)"
+                    raise BadInput(f"{url}: expected an answer of {most}, found a longer one")
                 parts.append(part)
             return response, b"".join(parts)
 

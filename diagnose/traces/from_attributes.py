@@ -23,8 +23,6 @@ from diagnose.traces.span import Cited, Kind, Labelled, Span
 
 LEAST_VARIABLE = 12
 """Characters below which a named text in an output is too short to be a context."""
-MAX_TEXT = 4_000_000
-"""Characters of one text that are kept; the rest is cut and noted."""
 OF_FRAMEWORKS = ("ls_", "lc_", "langgraph_", "is_langchain", "__")
 """Beginnings of metadata that frameworks add by themselves."""
 _JUDGED = frozenset(names.JUDGED)
@@ -76,7 +74,7 @@ def span_of_listed(
         given=given,
         cited=cited,
         prompt=_cut_turns(prompt, account),
-        variables=_variables(listed, given_in, put_out, role),
+        variables=_variables(listed, given_in, put_out, role, account),
         text=_cut(text, account),
         accept=accepted(listed.flat, put_out, text, error) if role == "verifier" else None,
         model=clean(listed.first("model")),
@@ -139,7 +137,7 @@ def _event_passage(event: Event) -> Cited:
     )
 
 
-def _variables(listed: Listed, given_in: Any, put_out: Any, role: Kind) -> dict[str, str]:
+def _variables(listed: Listed, given_in: Any, put_out: Any, role: Kind, account: Account) -> dict[str, str]:
     found: dict[str, str] = {}
     stated = unwrapped(listed.first("variables"))
     inputs = given_in if role == "prompt" else None
@@ -147,7 +145,7 @@ def _variables(listed: Listed, given_in: Any, put_out: Any, role: Kind) -> dict[
         if isinstance(source, dict):
             for name, value in source.items():
                 if isinstance(value, str) and len(value) >= LEAST_VARIABLE:
-                    found[str(name)] = value[:MAX_TEXT]
+                    found[str(name)] = value[: account.limits.text]
     return found if role not in ("retriever", "ranker", "embedding") else {}
 
 
@@ -197,14 +195,14 @@ def _tags(listed: Listed) -> dict[str, str]:
 
 
 def _cut(text: str | None, account: Account) -> str | None:
-    if text is None or len(text) <= MAX_TEXT:
+    if text is None or len(text) <= account.limits.text:
         return text
-    account.note(f"texts of more than {MAX_TEXT} characters were cut")
-    return text[:MAX_TEXT]
+    account.note(f"texts of more than {account.limits.text} characters were cut (--limit text=N)")
+    return text[: account.limits.text]
 
 
 def _cut_turns(turns: tuple[Turn, ...], account: Account) -> tuple[Turn, ...]:
-    if not turns or all(len(turn.content) <= MAX_TEXT for turn in turns):
+    if not turns or all(len(turn.content) <= account.limits.text for turn in turns):
         return turns
     return tuple(Turn(turn.role, _cut(turn.content, account) or "") for turn in turns)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -16,17 +17,14 @@ from diagnose.traces.rows import plain_cell
 from diagnose.traces.span import Span
 
 SOURCE = "langsmith"
-MAX_RUNS = 20_000
 OWN_METADATA = ("ls_", "lc_", "LANGSMITH", "LANGCHAIN", "langgraph_", "revision_id", "__")
 
 
 def spans_of_langsmith(run: Mapping[str, Any], account: Account) -> Iterator[Span]:
     """A run and the runs nested in it."""
-    waiting: list[tuple[Mapping[str, Any], Mapping[str, Any] | None]] = [(run, None)]
-    n = 0
-    while waiting and n < MAX_RUNS:
-        current, parent = waiting.pop(0)
-        n += 1
+    waiting: deque[tuple[Mapping[str, Any], Mapping[str, Any] | None]] = deque([(run, None)])
+    while waiting:
+        current, parent = waiting.popleft()
         yield _span(current, parent, account)
         children = plain_cell(current.get("child_runs"))
         waiting += [

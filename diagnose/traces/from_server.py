@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 from diagnose.errors import DiagnoseError, StageFailed, UsageError, quoted
 from diagnose.traces.documents import Document
 from diagnose.traces.fetch import Fetcher
+from diagnose.traces.limits import DEFAULT_LIMITS, Limits
 from diagnose.traces.lines import Problem, source_name
 
 PAGE = 100
@@ -48,7 +49,9 @@ def address_of(url: str) -> Address:
     return Address(base + re.sub(r"/v1(/.*)?$", "", parts.path.rstrip("/")), named)
 
 
-def documents_of_server(url: str, format: str, project: str | None) -> Iterator[Document | Problem]:
+def documents_of_server(
+    url: str, format: str, project: str | None, limits: Limits = DEFAULT_LIMITS
+) -> Iterator[Document | Problem]:
     """The spans (Phoenix) or traces (MLflow) of a server, page by page.
 
     Without a project or experiment, of all of them. A page that fails ends the reading with a Problem, and what
@@ -57,7 +60,8 @@ def documents_of_server(url: str, format: str, project: str | None) -> Iterator[
     address = address_of(url)
     name, named = source_name(address.base), project or address.project
     tool = format if format in ("phoenix", "mlflow") else tool_of(address.base)
-    with Fetcher(address.base, PHOENIX_KEYS if tool == "phoenix" else MLFLOW_KEYS) as fetcher:
+    keys = PHOENIX_KEYS if tool == "phoenix" else MLFLOW_KEYS
+    with Fetcher(address.base, keys, most_bytes=limits.answer_bytes) as fetcher:
         read = _phoenix if tool == "phoenix" else _mlflow
         n = 0
         try:

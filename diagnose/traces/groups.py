@@ -13,12 +13,11 @@ from typing import IO
 import msgspec
 
 from diagnose.traces.account import Account
+from diagnose.traces.limits import size_text
 from diagnose.traces.span import Span
 
 MEMORY_BYTES = 64 * 1024 * 1024
 """Encoded spans held in memory; beyond that they go to a temporary file, which takes most of the log's size."""
-MAX_SPANS = 20_000
-MAX_TRACE_BYTES = 128 * 1024 * 1024
 NONE = 0xFFFF_FFFF
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -77,18 +76,20 @@ class SpanGroups:
     def traces(self, account: Account) -> Iterator[tuple[Span, ...]]:
         """The spans of each trace, in log order. Of a trace too large to hold, the first that fit."""
         self._spool.flush()
+        limits = account.limits
         for first in self._first:
             held: list[Span] = []
             size, left_out, place = 0, 0, first
             while place != NONE:
                 size += self._length[place]
-                if len(held) < MAX_SPANS and (size <= MAX_TRACE_BYTES or not held):
+                if len(held) < limits.spans and (size <= limits.trace_bytes or not held):
                     held.append(_DECODER.decode(self._read(place)))
                 else:
                     left_out += 1
                 place = self._next[place]
             if left_out:
-                what = f"spans of traces with more than {MAX_SPANS} spans or {MAX_TRACE_BYTES >> 20} MB: left out"
+                most = f"{limits.spans} spans (--limit spans=N) or {size_text(limits.trace_bytes)} (--limit trace=SIZE)"
+                what = f"spans of traces with more than {most}: left out"
                 account.note(what, held[0].trace_id, left_out)
             yield tuple(held)
 

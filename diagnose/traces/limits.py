@@ -19,6 +19,13 @@ MAX_GZIP_RATIO = 300
 """Of gzip and the others. Gzip packs repetitive logs some 100 : 1; a bomb comes close to its limit of 1032 : 1."""
 GZIP_FREE_BYTES = 64 * MB
 """Unpacked bytes below which the ratio is not looked at."""
+MAX_ANSWER_BYTES = 256 * MB
+"""One answer of a server; pages are asked for in sizes that stay far below."""
+MAX_TRACE_BYTES = 128 * MB
+"""Spans of one trace, as they are held."""
+MAX_SPANS = 20_000
+MAX_TEXT = 4_000_000
+"""Characters of one text of a span."""
 UNITS = {"": 1, "k": 1024, "m": MB, "g": 1024 * MB, "t": MB * MB}
 _SIZE = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?) ?([kmgt]?)b?", re.IGNORECASE)
 _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
@@ -36,7 +43,8 @@ class OverLimit(BadInput):
 class Limits:
     """How much a reader takes in: bytes of a line or entry, how many times its size a gzip file may unpack to (beyond
     what is free), bytes of a file, how deep JSON may nest (None: as deep as the parser bears), traces, and until when
-    (of `clock`, `seconds` after it began)."""
+    (of `clock`, `seconds` after it began). Of one answer of a server no more bytes, of one trace no more bytes and
+    spans, and of one text of a span no more characters."""
 
     line_bytes: int = MAX_LINE_BYTES
     gzip_ratio: int = MAX_GZIP_RATIO
@@ -47,6 +55,10 @@ class Limits:
     seconds: float = math.inf
     until: float = math.inf
     clock: Clock = time.monotonic
+    answer_bytes: int = MAX_ANSWER_BYTES
+    trace_bytes: int = MAX_TRACE_BYTES
+    spans: int = MAX_SPANS
+    text: int = MAX_TEXT
 
     @property
     def longest(self) -> str:
@@ -128,8 +140,8 @@ def size_text(n_bytes: float) -> str:
 
 
 def limits_of(texts: Sequence[str], clock: Clock = time.monotonic) -> Limits:
-    """The limits of a command line (`size=2GB`, `entry=1MB`, `ratio=1000`, `depth=64`, `traces=10000`, `seconds=60`);
-    time counts from now. UsageError for what is none."""
+    """The limits of a command line (`size=2GB`, `entry=1MB`, `ratio=1000`, `depth=64`, `traces=10000`, `seconds=60`,
+    `answer=1GB`, `trace=64MB`, `spans=1000`, `text=20000`); time counts from now. UsageError for what is none."""
     found: dict[str, Any] = {}
     for text in texts:
         name, _, value = text.partition("=")
@@ -171,5 +183,9 @@ _KINDS: Mapping[str, tuple[str, Callable[[str], float | None], str]] = {
     "depth": ("depth", _whole, "a whole number of 1 or more"),
     "traces": ("traces", _whole, "a whole number of 1 or more"),
     "seconds": ("seconds", _seconds, "a number above 0"),
+    "answer": ("answer_bytes", _size, "a size such as 256MB"),
+    "trace": ("trace_bytes", _size, "a size such as 128MB"),
+    "spans": ("spans", _whole, "a whole number of 1 or more"),
+    "text": ("text", _whole, "a whole number of 1 or more"),
 }
 """What can be limited: the field, how its value is read, and what is expected."""

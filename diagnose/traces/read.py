@@ -60,6 +60,7 @@ def read_log(
     reading = Reading(
         format, text_of(corpus), gold, mapping, project, limits, Account() if account is None else account
     )
+    reading.account.limits = limits
     named = [sources] if isinstance(sources, Path | str) else list(sources)
     alone: list[bool] = []
     found = _finished(_everything(named, reading, alone), reading, alone)
@@ -183,7 +184,9 @@ def _read(source: Source, reading: Reading, groups: SpanGroups) -> Iterator[Trac
     if isinstance(source, str) and _URL.match(source):
         from diagnose.traces.from_server import documents_of_server
 
-        documents: Iterable[Document | Problem] = documents_of_server(source, reading.format, reading.project)
+        documents: Iterable[Document | Problem] = documents_of_server(
+            source, reading.format, reading.project, reading.limits
+        )
     elif source != STDIN and Path(source).is_dir() and is_beir(Path(source)):
         documents = beir_rows(Path(source), reading.account, reading.limits)
     elif source != STDIN and schema_in(source) == TRACE_SCHEMA:

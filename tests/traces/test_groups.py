@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from itertools import groupby
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diagnose.traces import groups
 from diagnose.traces.account import Account
 from diagnose.traces.groups import SpanGroups
+from diagnose.traces.limits import Limits
 from diagnose.traces.span import Span
 
 
@@ -39,12 +38,19 @@ def test_half_a_surrogate_pair_is_kept_as_a_replacement() -> None:
     assert found.text == "cut \ufffd"
 
 
-def test_a_trace_too_large_to_hold_keeps_what_fits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(groups, "MAX_SPANS", 3)
-    account = Account()
+def test_a_trace_too_large_to_hold_keeps_what_fits() -> None:
+    account = Account(limits=Limits(spans=3))
     with SpanGroups() as grouped:
         for n in range(5):
             grouped.add(span(1, n))
         ((*held,),) = grouped.traces(account)
     assert len(held) == 3
-    assert [noted.n for noted in account.noted.values()] == [2]
+    [noted] = account.noted.values()
+    assert noted.n == 2
+    assert "3 spans (--limit spans=N) or 128 MB (--limit trace=SIZE)" in noted.what
+    account = Account(limits=Limits(trace_bytes=100))
+    with SpanGroups() as grouped:
+        for n in range(5):
+            grouped.add(span(1, n))
+        ((*held,),) = grouped.traces(account)
+    assert 0 < len(held) < 5, "the first, however large"

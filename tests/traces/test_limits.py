@@ -13,12 +13,16 @@ from pathlib import Path
 import pytest
 
 from diagnose.core.trace import Trace
-from diagnose.errors import UsageError
+from diagnose.errors import BadInput, UsageError
+from diagnose.traces.account import Account
 from diagnose.traces.check import check_log
+from diagnose.traces.fetch import Fetcher
 from diagnose.traces.limits import Limits, OverLimit, depth_of, limits_of, nested_deeper, size_text
 from diagnose.traces.lines import Problem
 from diagnose.traces.read import read_log
 from tests.cli.desks import command, refused
+from tests.traces import sample_logs as samples
+from tests.traces.test_server import Answer, serving
 
 OWN = "".join(
     json.dumps({"trace_id": f"q{i}", "query": {"text": "Why?"}, "steps": []}) + "\n" for i in range(40)
@@ -191,3 +195,53 @@ def test_every_command_that_reads_logs_keeps_them(
     )
     refused(command(*line, "--limit", "size=1kB"), 3, "(--limit size=SIZE)")
     refused(command(*line, "--limit", "deep=1"), 2, "--limit")
+
+
+def spans_of(path: Path, limits: Limits) -> tuple[list[Trace], list[str]]:
+    """The traces of a log of spans, and what is noted of it."""
+    account = Account()
+    traces = [t for t in read_log(path, limits=limits, account=account) if isinstance(t, Trace)]
+    return traces, [noted.what for noted in account.noted.values()]
+
+
+@pytest.mark.parametrize(
+    "limit, says",
+    [
+        ("spans=3", "spans of traces with more than 3 spans (--limit spans=N) or 128 MB"),
+        ("trace=900", "or 900 bytes (--limit trace=SIZE): left out"),
+        ("text=12", "texts of more than 12 characters were cut (--limit text=N)"),
+    ],
+)
+def test_of_a_trace_no_more_is_held_than_allowed_and_the_note_names_the_option(
+    limit: str, says: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "log.json"
+    path.write_text(json.dumps(samples.otlp(samples.openinference())))
+    whole, nothing = spans_of(path, limits_of(["spans=5", "trace=1MB", "text=2000"]))
+    assert (whole, nothing) == spans_of(path, Limits())
+    assert not [what for what in nothing if "--limit" in what]
+    less, noted = spans_of(path, limits_of([limit]))
+    assert less != whole
+    assert [what for what in noted if says in what], noted
+
+
+def test_of_nested_runs_none_goes_missing_unsaid(tmp_path: Path) -> None:
+    runs = [{"id": f"r{n}", "trace_id": "t", "run_type": "chain", "name": "x"} for n in range(1, 40)]
+    path = tmp_path / "runs.json"
+    path.write_text(json.dumps({"id": "r0", "trace_id": "t", "run_type": "chain", "child_runs": runs}))
+    _, noted = spans_of(path, limits_of(["spans=30"]))
+    assert [what for what in noted if "more than 30 spans" in what]
+
+
+def test_one_answer_of_a_server_is_no_larger_than_allowed() -> None:
+    def answered(method: str, path: str, query: dict[str, list[str]], body: object) -> Answer:
+        return 200, {"data": [{"id": "1", "name": "x" * 5000}], "next_cursor": None}, {}
+
+    with serving(answered) as url:
+        with pytest.raises(BadInput) as caught:
+            list(read_log(url, format="phoenix", limits=limits_of(["answer=2kB"])))
+        assert "expected an answer of at most 2 kB (--limit answer=SIZE), found a longer one" in str(
+            caught.value
+        )
+        with Fetcher(url, ()) as fetcher:
+            assert fetcher.get("/v1/projects")["data"][0]["name"] == "x" * 5000
