@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import json
 import os
 import tempfile
 from collections import Counter
@@ -113,13 +114,33 @@ def _rows_of_lines(path: Path, name: str) -> Iterator[Row]:
             if not line.strip():
                 continue
             try:
-                row = msgspec.json.decode(line)
-            except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+                row = _row_of(line)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
                 raise BadInput(f"{name}:{n}: expected one JSON object a line: {one_line(exc)}") from exc
             if not isinstance(row, dict):
                 found = quoted(line.decode(errors="replace").strip())
                 raise BadInput(f"{name}:{n}: expected a JSON object, found {found}")
             yield f"{name}:{n}", row
+
+
+def _row_of(line: bytes) -> object:
+    """The line's JSON. Half a surrogate pair, as clipped JavaScript strings end in, is a replacement character, as it
+    is in a log."""
+    try:
+        return msgspec.json.decode(line)
+    except msgspec.DecodeError:
+        if b"\\ud" not in line and b"\\uD" not in line:
+            raise
+        try:
+            row = json.loads(line)
+        except ValueError:
+            row = None
+        if row is None:
+            raise
+        text = (
+            json.dumps(row, ensure_ascii=False).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        )
+        return msgspec.json.decode(text)
 
 
 def _rows_of_dataset(path: Path, name: str) -> Iterator[Row]:

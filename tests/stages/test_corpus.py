@@ -141,3 +141,20 @@ def test_what_is_no_corpus(tmp_path: Path, name: str) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(BadInput, match=f"^{name}: expected"):
         read_corpus(tmp_path / name)
+
+
+@pytest.mark.parametrize("half", ["\\ud83d", "\\uDE00", "\\uD83d\\ud83d"])
+def test_half_a_surrogate_pair_costs_a_character_as_in_a_log(half: str, tmp_path: Path) -> None:
+    """Clipped JavaScript strings end in one; a whole pair beside it stays what it is."""
+    line = f'{{"id": "d1{half}", "text": "Smile \\ud83d\\ude00 and go{half}", "tags": {{"k{half}": "v"}}}}\n'
+    [passage] = read_corpus(written(tmp_path, line))
+    lost = "\ufffd" * half.count("\\")
+    assert passage == Passage(f"d1{lost}", f"Smile \U0001f600 and go{lost}", tags={f"k{lost}": "v"})
+    with pytest.raises(BadInput, match=r"corpus\.jsonl:2: expected one JSON object a line"):
+        read_corpus(written(tmp_path, line + '{"id": "d2", "text": "\\ud83d'))
+    assert len(read_corpus(written(tmp_path, line)).digest) == 64
+
+
+def test_a_row_that_is_nested_too_deep_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"corpus\.jsonl:1: expected one JSON object a line"):
+        read_corpus(written(tmp_path, '{"id": ' + "[" * 100_000))
