@@ -7,14 +7,17 @@ import sys
 import tempfile
 from pathlib import Path
 
+from msgspec.structs import replace
+
 sys.path.insert(0, str(Path(__file__).parent))
 from figures import Figure, tell, timed
 
-from diagnose.core.artifact import Query
+from diagnose.core.artifact import Passages, Query
 from diagnose.core.stage import Given
 from diagnose.stages.load import load_pipeline
 
 N, ASKED = 100_000, 200
+SMALL = 5_000
 WORDS = [f"w{i}" for i in range(20_000)]
 
 
@@ -49,8 +52,39 @@ def main() -> None:
                 index.retrieve(tokens, k=10, show_progress=False)
 
         direct, through = timed(theirs, 3), timed(ours, 3)
+        together(path, texts, queries)
     note = f"{1000 * through / ASKED:.2f} ms a query, {1000 * direct / ASKED:.2f} directly, fastest of 3"
     tell(Figure(f"bm25s stage at {N:,} passages", "bm25s called directly", through / direct, 1.2, "<=", note))
+
+
+def together(path: Path, texts: list[str], queries: list[str]) -> None:
+    """Every stage that searches: many queries in one call against one after another, the same passages."""
+    rankers = {"bm25s": N, "rank-bm25": SMALL, "tfidf": SMALL}
+    for use, n in rankers.items():
+        with (path / "corpus.jsonl").open("w") as file:
+            file.writelines(f'{{"id": "p{i}", "text": "{text}"}}\n' for i, text in enumerate(texts[:n]))
+        role = "ranker" if use == "tfidf" else "retriever"
+        table = f'[stages.{role}]\nuse = "{use}"\n'
+        head = '[pipeline]\ncorpus = "corpus.jsonl"\n[stages.retriever]\nuse = "rank-bm25"\ntop_k = 20\n'
+        start = head if role == "ranker" else head.partition("[stages")[0]
+        (path / "pipeline.toml").write_text(f'{start}{table}[stages.model]\nuse = "extract"\n')
+        pipeline = load_pipeline(path / "pipeline.toml")
+        givens = [Given(query, Query(query)) for query in queries]
+        retriever, stage = pipeline.stage("retriever"), pipeline.stage(role)  # type: ignore[arg-type]
+        assert retriever is not None and stage is not None and stage.run_batch is not None
+        if role == "ranker":
+            found = [retriever.run(given, None) for given in givens]
+            passages = [one.passages for one in found if isinstance(one, Passages)]
+            givens = [replace(g, passages=p) for g, p in zip(givens, passages, strict=True)]
+        run, batch = stage.run, stage.run_batch
+        alike = batch(givens) == [run(given, None) for given in givens]
+        one = timed(lambda: [run(given, None) for given in givens], 3)  # noqa: B023
+        many = timed(lambda: batch(givens), 3)  # noqa: B023
+        note = (
+            f"{len(givens) / many:.0f} queries a second against {len(givens) / one:.0f}, {n:,} passages; outputs "
+            f"{'alike' if alike else 'NOT alike'}"
+        )
+        tell(Figure(f"{use}: queries in one call", "one after another, seconds", many / one, note=note))
 
 
 if __name__ == "__main__":

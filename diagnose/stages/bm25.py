@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -10,6 +10,7 @@ import msgspec
 
 from diagnose.core.artifact import Passage
 from diagnose.core.pipeline import Corpus
+from diagnose.core.stage import Given
 from diagnose.errors import BadInput
 from diagnose.stages.index import shared_index
 from diagnose.stages.passage import searchable
@@ -29,6 +30,14 @@ Stopwords = Literal["", "en", "de", "nl", "fr", "es", "pt", "it", "ru", "sv", "n
 
 
 @dataclass(frozen=True)
+class Index:
+    """Scores of every passage for a query, in two steps: `split` queries into words, many at once, then `score` one."""
+
+    split: Callable[[Sequence[str]], Sequence[Sequence[str]]]
+    score: Callable[[Sequence[str]], Scores]
+
+
+@dataclass(frozen=True)
 class Retriever:
     """Scores every passage of the corpus (title and text) for a query and gives the `top_k` best.
 
@@ -38,12 +47,27 @@ class Retriever:
 
     corpus: Corpus
     top_k: int
-    scores_of: Callable[[str], Scores]
+    index: Callable[[], Index]
     passages: tuple[Passage, ...]
     deterministic = True
 
     def __call__(self, query: str) -> list[Passage]:
-        scores = self.scores_of(query)
+        return self._found([query])[0]
+
+    def batch(self, givens: Sequence[Given]) -> list[list[Passage]]:
+        """Many queries on one index; of each what it finds alone."""
+        return self._found([given.query for given in givens])
+
+    def scores_of(self, query: str) -> Scores:
+        """The score of every passage, in the order of the corpus."""
+        index = self.index()
+        return index.score(index.split([query])[0])
+
+    def _found(self, queries: Sequence[str]) -> list[list[Passage]]:
+        index = self.index()
+        return [self._best(index.score(words)) for words in index.split(queries)]
+
+    def _best(self, scores: Scores) -> list[Passage]:
         return [
             msgspec.structs.replace(self.passages[i], score=float(scores[i]))
             for i in best(scores, self.top_k)
@@ -64,16 +88,17 @@ def rank_bm25(
     """
     passages = tuple(corpus)
 
-    def build() -> Callable[[str], Scores]:
+    def build() -> Index:
         from rank_bm25 import BM25Okapi
 
         tokenized = [words(searchable(passage)) for passage in passages]
         if not any(tokenized):
             raise BadInput("corpus: expected passages with words in them, found none to index")
-        return _okapi(BM25Okapi(tokenized, k1=k1, b=b, epsilon=epsilon))
+        scores = _okapi(BM25Okapi(tokenized, k1=k1, b=b, epsilon=epsilon))
+        return Index(lambda queries: [words(query) for query in queries], scores)
 
     key = ("rank-bm25", k1, b, epsilon)
-    return Retriever(corpus, top_k, lambda query: shared_index(corpus, key, build)(query), passages)
+    return Retriever(corpus, top_k, lambda: shared_index(corpus, key, build), passages)
 
 
 def bm25s(
@@ -91,13 +116,13 @@ def bm25s(
     """
     passages = tuple(corpus)
 
-    def build() -> Callable[[str], Scores]:
+    def build() -> Index:
         import bm25s as library
         import numpy
 
-        def tokenized(texts: list[str]) -> list[list[str]]:
+        def tokenized(texts: Sequence[str]) -> list[list[str]]:
             found = library.tokenize(
-                texts, stopwords=stopwords or None, return_ids=False, show_progress=False
+                list(texts), stopwords=stopwords or None, return_ids=False, show_progress=False
             )
             return list(found)
 
@@ -107,18 +132,17 @@ def bm25s(
         index = library.BM25(k1=k1, b=b)
         index.index(tokens, show_progress=False)
 
-        def scores_of(query: str) -> Scores:
+        def score(found: Sequence[str]) -> Scores:
             # The library fails on a query without a word.
-            found = tokenized([query])[0]
-            return index.get_scores(found) if found else numpy.zeros(len(passages), dtype=numpy.float32)
+            return index.get_scores(list(found)) if found else numpy.zeros(len(passages), dtype=numpy.float32)
 
-        return scores_of
+        return Index(tokenized, score)
 
     key = ("bm25s", k1, b, stopwords)
-    return Retriever(corpus, top_k, lambda query: shared_index(corpus, key, build)(query), passages)
+    return Retriever(corpus, top_k, lambda: shared_index(corpus, key, build), passages)
 
 
-def _okapi(index: BM25Okapi) -> Callable[[str], Scores]:
+def _okapi(index: BM25Okapi) -> Callable[[Sequence[str]], Scores]:
     """`BM25Okapi.get_scores` to the last bit, with the index's own statistics.
 
     The library's method looks every passage up for every query word: 38 ms of CPU a query at 5,000 passages.
@@ -134,9 +158,9 @@ def _okapi(index: BM25Okapi) -> Callable[[str], Scores]:
     postings = {word: numpy.array(pairs).T for word, pairs in found.items()}
     norms = index.k1 * (1 - index.b + index.b * numpy.array(index.doc_len) / index.avgdl)
 
-    def scores_of(query: str) -> Scores:
+    def scores_of(query: Sequence[str]) -> Scores:
         scores = numpy.zeros(index.corpus_size)
-        for word in words(query):
+        for word in query:
             if word in postings:
                 at, counts = postings[word]
                 scores[at] += index.idf[word] * (counts * (index.k1 + 1) / (counts + norms[at]))
@@ -145,16 +169,25 @@ def _okapi(index: BM25Okapi) -> Callable[[str], Scores]:
     return scores_of
 
 
+STRIDE = 16
+"""One score in so many is looked at first."""
+
+
 def best(scores: Scores, n: int) -> list[int]:
     """The positions of the `n` highest scores, highest first, equal ones in their order.
 
-    argpartition finds the n-th score in linear time; only what reaches it is sorted.
+    The n-th highest of some of the scores is at most that of all: what is below it is put aside, which at 100,000
+    scores takes a tenth of the time that finding the n-th of all does. Only what reaches that one is sorted.
     """
     import numpy as np
 
     if n < len(scores):
-        least = scores[np.argpartition(scores, -n)[-n:]].min()
-        positions = np.flatnonzero(scores >= least)
+        some = scores[::STRIDE]
+        least = np.partition(some, -n)[-n] if n < len(some) else -np.inf
+        # Not "at least": what is no number stays.
+        positions = np.flatnonzero(~(scores < least))
+        least = np.partition(scores[positions], -n)[-n:].min()
+        positions = positions[scores[positions] >= least]
     else:
         positions = np.arange(len(scores))
     order = np.lexsort((positions, -scores[positions]))

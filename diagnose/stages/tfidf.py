@@ -10,6 +10,7 @@ import msgspec
 
 from diagnose.core.artifact import Passage
 from diagnose.core.pipeline import Corpus
+from diagnose.core.stage import Given
 from diagnose.stages.bm25 import AtLeastOne
 from diagnose.stages.index import shared_index
 from diagnose.stages.passage import searchable
@@ -32,8 +33,16 @@ class TfidfRanker:
 
     def __call__(self, query: str, passages: Sequence[Passage]) -> list[Passage]:
         texts = [searchable(passage) for passage in passages]
-        scored = zip(cosines(query, texts, self.corpus), passages, strict=True)
-        ranked = sorted(scored, key=lambda pair: -pair[0])
+        return self._ranked(passages, cosines(query, texts, self.corpus))
+
+    def batch(self, givens: Sequence[Given]) -> list[list[Passage]]:
+        """Many queries, each with passages of its own; of each what it gets alone."""
+        asked = [(given.query, [searchable(p) for p in given.passages]) for given in givens]
+        found = many_cosines(asked, self.corpus)
+        return [self._ranked(given.passages, each) for given, each in zip(givens, found, strict=True)]
+
+    def _ranked(self, passages: Sequence[Passage], cosines: Sequence[float]) -> list[Passage]:
+        ranked = sorted(zip(cosines, passages, strict=True), key=lambda pair: -pair[0])
         return [msgspec.structs.replace(passage, score=score) for score, passage in ranked[: self.top_n]]
 
 
@@ -45,12 +54,28 @@ def tfidf(corpus: Corpus | None = None, top_n: AtLeastOne = 5) -> TfidfRanker:
 def cosines(query: str, texts: Sequence[str], corpus: Corpus | None = None) -> list[float]:
     """The cosine of each text with the query, 0 to 1, as TF-IDF vectors; the weights are those of the corpus
     where there is one, else of the texts at hand."""
-    vectorizer = _fitted(texts, corpus)
+    return many_cosines([(query, texts)], corpus)[0]
+
+
+def many_cosines(
+    asked: Sequence[tuple[str, Sequence[str]]], corpus: Corpus | None = None
+) -> list[list[float]]:
+    """`cosines` of many queries, each with texts of its own."""
+    if corpus is None and len(asked) > 1:
+        return [cosines(query, texts) for query, texts in asked]
+    every = [text for _, texts in asked for text in texts]
+    vectorizer = _fitted(every, corpus)
     if vectorizer is None:
-        return [0.0] * len(texts)
-    # Both sides are unit vectors (norm="l2" is the default), so the product is the cosine.
-    product = vectorizer.transform(texts) @ vectorizer.transform([query]).T
-    return [float(cosine) for cosine in product.toarray()[:, 0]]
+        return [[0.0] * len(texts) for _, texts in asked]
+    # One call each: a row depends on its own text alone, and a call takes longer than a row.
+    rows, queries = vectorizer.transform(every), vectorizer.transform([query for query, _ in asked])
+    found, start = [], 0
+    for place, (_, texts) in enumerate(asked):
+        # Both sides are unit vectors (norm="l2" is the default), so the product is the cosine.
+        product = rows[start : start + len(texts)] @ queries[place].T
+        found.append([float(cosine) for cosine in product.toarray()[:, 0]])
+        start += len(texts)
+    return found
 
 
 def _fitted(texts: Sequence[str], corpus: Corpus | None) -> TfidfVectorizer | None:

@@ -9,7 +9,8 @@ from hypothesis import given as over
 from hypothesis import strategies as st
 from rank_bm25 import BM25Okapi
 
-from diagnose.core.artifact import Passage
+from diagnose.core.artifact import Passage, Query
+from diagnose.core.stage import Given
 from diagnose.errors import BadInput
 from diagnose.stages import bm25
 from diagnose.stages.bm25 import Retriever, best, rank_bm25
@@ -122,7 +123,27 @@ def test_the_corpus_is_tokenized_once_for_all_threads_and_routes(monkeypatch: py
     assert sorted(tokenized) == sorted([*TEXTS, *["red dog"] * 8])
 
 
-@over(st.lists(st.sampled_from([0.0, 0.5, 1.0, -2.0, 7.25]), min_size=1, max_size=40), st.integers(1, 45))
+@over(
+    st.one_of(
+        st.lists(st.sampled_from([0.0, 0.5, 1.0, -2.0, 7.25]), min_size=1, max_size=40),
+        st.integers(0, 10_000).map(lambda seed: np.random.default_rng(seed).integers(-9, 99, 500).tolist()),
+    ),
+    st.integers(1, 45),
+)
 def test_best_is_a_stable_sort_cut_short(scores: list[float], n: int) -> None:
     expected = sorted(range(len(scores)), key=lambda i: -scores[i])[:n]
     assert best(np.array(scores), n) == expected
+
+
+@pytest.mark.parametrize("factory", FACTORIES)
+@over(
+    texts=st.lists(st.text(alphabet="abc ", max_size=20), min_size=1, max_size=40).filter(
+        lambda t: any(len(word) > 1 for text in t for word in text.split())
+    ),
+    queries=st.lists(st.text(alphabet="abcd ", max_size=12), max_size=6),
+)
+def test_many_queries_at_once_find_what_each_finds_alone(
+    factory: Callable[..., Retriever], texts: list[str], queries: list[str]
+) -> None:
+    retrieve = factory(corpus(*texts), top_k=3)
+    assert retrieve.batch([Given(q, Query(q)) for q in queries]) == [retrieve(q) for q in queries]

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given as over
 from hypothesis import strategies as st
 
-from diagnose.core.artifact import Passage
+from diagnose.core.artifact import Passage, Query
+from diagnose.core.stage import Given
 from diagnose.stages.corpus import MemoryCorpus
 from diagnose.stages.tfidf import tfidf
 from tests.stages.made import BIKES, HANDBOOK, LEAVE
@@ -48,3 +49,22 @@ def test_equal_passages_keep_their_order_and_none_is_made_up(pool: list[Passage]
     alike = {"d1", "x0", "x1", "x2"}
     assert [p.id for p in ranked[:4]] == [p.id for p in pool if p.id in alike]
     assert sorted(p.id for p in ranked) == sorted(p.id for p in pool)
+
+
+@over(
+    st.booleans(),
+    st.lists(
+        st.tuples(
+            st.text(alphabet="abcd ", max_size=12),
+            st.lists(st.text(alphabet="abc ", max_size=20), max_size=6),
+        ),
+        max_size=5,
+    ),
+)
+def test_many_queries_at_once_rank_as_each_alone(weighted: bool, asked: list[tuple[str, list[str]]]) -> None:
+    rank = tfidf(MemoryCorpus([*HANDBOOK, Passage("x", "aa bb ab aab")]) if weighted else None, top_n=3)
+    givens = [
+        Given(query, Query(query), tuple(Passage(f"p{i}", text) for i, text in enumerate(texts)))
+        for query, texts in asked
+    ]
+    assert rank.batch(givens) == [rank(given.query, given.passages) for given in givens]
