@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from array import array
 from collections.abc import Sequence
+
+import numpy as np
 
 from diagnose.core.artifact import Frozen, Passage, Query
 from diagnose.core.pipeline import ABSTENTION, Corpus
@@ -30,17 +32,27 @@ class WordIndex:
 
     def __init__(self, corpus: Corpus) -> None:
         self.passages: list[Passage] = list(corpus)
-        self._holders: dict[str, list[int]] = {}
+        self._holders: dict[str, array[int]] = {}
         for i, passage in enumerate(self.passages):
             for word in set(words_of(passage.text)):
-                self._holders.setdefault(word, []).append(i)
+                if word not in self._holders:
+                    self._holders[word] = array("i")
+                self._holders[word].append(i)
 
     def candidates(self, words: Sequence[str]) -> list[Passage]:
         """Passages that share the rarest of the words, most shared first, then in corpus order."""
         known = sorted({w for w in words if w in self._holders}, key=lambda w: (len(self._holders[w]), w))
-        hits = Counter(i for word in known[:RAREST_WORDS] for i in self._holders[word])
-        ranked = sorted(hits, key=lambda i: (-hits[i], i))
-        return [self.passages[i] for i in ranked[:CANDIDATES]]
+        found: list[int] = []
+        if not known:
+            return []
+        # How many hold a word grows with the corpus, and so does this: a few additions for each of them.
+        holders = [np.frombuffer(self._holders[word], dtype=np.int32) for word in known[:RAREST_WORDS]]
+        shared = np.bincount(np.concatenate(holders))
+        for n in range(len(holders), 0, -1):
+            found += np.flatnonzero(shared == n)[: CANDIDATES - len(found)].tolist()
+            if len(found) == CANDIDATES:
+                break
+        return [self.passages[i] for i in found]
 
 
 class Library:

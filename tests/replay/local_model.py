@@ -11,7 +11,7 @@ from diagnose.replay.ahead import Call
 from diagnose.stages.load import load_pipeline
 
 MODEL = """
-import os, pathlib, sys, time
+import os, pathlib, resource, sys, time
 
 
 class Model:
@@ -33,6 +33,13 @@ class Model:
         if elsewhere and (word == "die" or (word == "stumble" and not marker.exists())):
             marker.touch()
             os.kill(os.getpid(), 9)
+        if elsewhere and word == "hungry":
+            soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+            resource.setrlimit(resource.RLIMIT_AS, (4 << 30, hard))
+            try:
+                bytearray(5 << 30)
+            finally:
+                resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
         if word == "refuse":
             raise ValueError("no such question")
         if word == "slow":

@@ -62,6 +62,22 @@ def test_one_that_is_killed_is_replaced_and_its_call_made_again(tmp_path: Path, 
     }  # fmt: skip
 
 
+def test_a_call_that_is_out_of_memory_fails_alone_and_its_process_goes_on(
+    tmp_path: Path, processes: Processes
+) -> None:
+    pipeline = made(tmp_path)
+    asked = calls(pipeline, ["a 1", "hungry 2", "b 3", "hungry 4", "c 5", "d 6"])
+    runner = Runner(pipeline, Memo(), engines=(processes,))
+    runner.ahead(asked)
+    found = [outcome(runner, call) for call in asked]
+    texts = [getattr(one, "text", None) for one in found]
+    assert texts == ["a 1: 3", None, "b 3: 3", None, "c 5: 3", "d 6: 3"]
+    assert all("MemoryError" in str(one) for one in (found[1], found[3]))
+    ran = made_calls(tmp_path)
+    assert len(ran) == len(asked)
+    assert len({pid for pid, _, _ in ran}) <= 2
+
+
 def test_none_is_begun_after_a_stop(tmp_path: Path, processes: Processes) -> None:
     pipeline = made(tmp_path)
     runner = Runner(pipeline, Memo(), stop=lambda: (tmp_path / "calls").exists(), engines=(processes,))
