@@ -91,7 +91,10 @@ class TagCounts:
     def add(self, tags: Mapping[str, str]) -> None:
         """Count the tags of a trace in."""
         for tag, value in tags.items():
-            self.of.setdefault(tag, Counter())[value] += 1
+            counts = self.of.get(tag)
+            if counts is None:
+                counts = self.of[tag] = Counter()
+            counts[value] += 1
 
 
 def cohorts_of(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 import msgspec
 
 from diagnose.attribute import remedy, shapley
 from diagnose.attribute.divided import Divided
 from diagnose.attribute.funnel import lost_at
+from diagnose.core.artifact import Frozen
 from diagnose.core.blame import Blame, Finding, FunnelStep, Level, Undecided, Verdict
 from diagnose.core.game import Game, Runs
 from diagnose.core.stage import Role
@@ -22,8 +22,7 @@ SAYS_WHAT: tuple[Role, ...] = ("router", "rewriter")
 """Stages that say what is to be done: no evidence goes through them, so the funnel cannot show where they fail."""
 
 
-@dataclass(frozen=True)
-class Facts:
+class Facts(Frozen, frozen=True):
     """What is known of a trace beside its game.
 
     `finding` names what comes before any blame and `evidence` says in a sentence what was seen.
@@ -35,8 +34,8 @@ class Facts:
     finding: Finding | None = None
     evidence: str | None = None
     passed_again: bool = False
-    modes: Mapping[str, str] = field(default_factory=dict)
-    tags: Mapping[str, str] = field(default_factory=dict)
+    modes: Mapping[str, str] = {}
+    tags: Mapping[str, str] = {}
     runs: Runs = Runs()
 
 

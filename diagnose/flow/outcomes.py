@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TypeVar
+from collections.abc import Sequence
 
 import msgspec
 
 from diagnose.core.artifact import Query
 from diagnose.core.game import Game
 from diagnose.core.outcome import TraceOutcome
-from diagnose.core.trace import Gold, Trace
+from diagnose.core.trace import Gold, Step
 from diagnose.flow.found import Found, Scored
 
-N = TypeVar("N", int, float)
 DIGEST_DIGITS = 16
 
 
@@ -53,6 +52,7 @@ def _sound(text: str) -> str:
 def outcome_of(item: Scored, pass_mark: float, again: float | None = None) -> TraceOutcome:
     """The outcome of one trace; `again` is the mean score of its replays with nothing changed, if any."""
     trace = item.trace
+    elapsed_s, tokens, cost = _spent(trace.steps)
     return TraceOutcome(
         trace_id=trace.trace_id,
         query=query_digest(trace.query),
@@ -61,9 +61,9 @@ def outcome_of(item: Scored, pass_mark: float, again: float | None = None) -> Tr
         passed=None if item.score is None else item.score >= pass_mark,
         again=again,
         tags=dict(trace.tags),
-        elapsed_s=_total([step.elapsed_s for step in trace.steps], 6),
-        tokens=_tokens(trace),
-        cost=_total([step.usage.cost for step in trace.steps if step.usage is not None], 9),
+        elapsed_s=elapsed_s,
+        tokens=tokens,
+        cost=cost,
     )
 
 
@@ -72,12 +72,19 @@ def _of_game(game: Game, pass_mark: float) -> TraceOutcome:
     return TraceOutcome(game.trace_id, "", score=score, passed=score >= pass_mark)
 
 
-def _total(values: list[N | None], decimals: int) -> N | None:
-    """The sum of what is known, None where nothing is."""
-    known = [value for value in values if value is not None]
-    return round(sum(known), decimals) if known else None
-
-
-def _tokens(trace: Trace) -> int | None:
-    used = [step.usage for step in trace.steps if step.usage is not None]
-    return _total([n for u in used for n in (u.prompt_tokens, u.completion_tokens)], 0)
+def _spent(steps: Sequence[Step]) -> tuple[float | None, int | None, float | None]:
+    """Seconds, tokens and money of the steps together; None where no step says."""
+    seconds, money = list[float](), list[float]()
+    tokens = list[int]()
+    for step in steps:
+        if step.elapsed_s is not None:
+            seconds.append(step.elapsed_s)
+        if (used := step.usage) is not None:
+            tokens += [n for n in (used.prompt_tokens, used.completion_tokens) if n is not None]
+            if used.cost is not None:
+                money.append(used.cost)
+    return (
+        round(sum(seconds), 6) if seconds else None,
+        sum(tokens) if tokens else None,
+        round(sum(money), 9) if money else None,
+    )

@@ -27,7 +27,7 @@ class Retrieval:
             return
         for step in trace.steps:
             if step.role in self._of and isinstance(step.output, Passages):
-                self._of[step.role].add(*_marked(step.output.passages, evidence))
+                self._of[step.role].add(*_ranked(step.output.passages, evidence))
 
     def means(self) -> dict[Role, dict[str, float]]:
         """The means by role and measure, for the roles that have such lists."""
@@ -38,9 +38,8 @@ class Retrieval:
         }
 
 
-def _marked(passages: tuple[Passage, ...], evidence: Evidence) -> tuple[list[bool], int]:
-    """Which places carry evidence, and how many gold passages are not there."""
+def _ranked(passages: tuple[Passage, ...], evidence: Evidence) -> tuple[list[int], int]:
+    """The ranks of passages that carry evidence, and how many gold passages are not there."""
     places = evidence.places(passages)
-    marked = {i for place in places for i in place}
-    missing = 0 if evidence.match == "any" and marked else places.count(())
-    return [i in marked for i in range(len(passages))], missing
+    ranks = sorted({i + 1 for place in places for i in place})
+    return ranks, 0 if evidence.match == "any" and ranks else places.count(())

@@ -121,13 +121,15 @@ class BinaryMeans:
         self._measures = [(name, _binary(name)) for name in measures]
         self._values: list[list[float]] = [[] for _ in measures]
 
-    def add(self, marks: Sequence[bool], missing: int = 0) -> None:
-        """Count a list in; `missing` gold passages are not on it. A list without any gold says nothing."""
-        places = [rank for rank, mark in enumerate(marks, 1) if mark]
+    def add(self, places: Sequence[int], missing: int = 0) -> None:
+        """Count a list in, by the ranks (from 1, ascending) of what is relevant on it; `missing` gold passages are not
+        on it. A list without any gold says nothing."""
         gold = len(places) + missing
         if not gold:
             return
         self.n += 1
+        if not places:  # each measure is 0
+            return
         for (_, measure), values in zip(self._measures, self._values, strict=True):
             values.append(measure(places, gold))
             if len(values) > AT_ONCE:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from diagnose.score.dates import Dated, find_dates
-from diagnose.score.numerals import find_numbers
+from diagnose.score.numerals import Number, find_numbers
 from diagnose.score.tokens import tokens
 
 NEGATIONS = frozenset({
@@ -28,6 +28,9 @@ _ORDINALS = dict(
         strict=True,
     )
 )
+_WRITTEN = frozenset(_ORDINALS)
+_SPELT_OUT = frozenset({"days", "hours"})
+"""Units that are one of them wherever they stand."""
 _UNITS = {
     short: name
     for name, shorts in {
@@ -98,11 +101,11 @@ class Wording:
 def wording_of(text: str) -> Wording:
     """The forms of a text. For short texts: the caller limits the size."""
     plain = tokens(text)
-    numbered = tuple(_ORDINALS.get(word, word) for word in _numbered(text, plain))
+    numbered = _with_ordinals(_numbered(text, plain))
     dates = find_dates(text)
-    dated = tuple(_ORDINALS.get(word, word) for word in _dated(text, dates)) if dates else numbered
-    with_units = tuple(_with_units(dated))
-    bare = tuple(map(unaccented, with_units))
+    dated = _with_ordinals(_dated(text, dates)) if dates else numbered
+    with_units = dated if dated is plain and _SPELT_OUT.isdisjoint(plain) else tuple(_with_units(dated))
+    bare = with_units if text.isascii() else tuple(map(unaccented, with_units))
     amounts = [word for word in bare if word[0] in QUANTITIES]
     denied = [word for word in plain if word in NEGATIONS]
     names = (unaccented(word) for raw in text.split() if raw != raw.lower() for word in tokens(raw))
@@ -135,13 +138,21 @@ def _dated(text: str, dates: Sequence[Dated]) -> Iterator[str]:
     yield from _numbered(text[at:])
 
 
-def _numbered(text: str, plain: tuple[str, ...] | None = None) -> Iterator[str]:
+def _with_ordinals(words: Iterable[str]) -> tuple[str, ...]:
+    words = tuple(words)
+    return words if _WRITTEN.isdisjoint(words) else tuple(_ORDINALS.get(word, word) for word in words)
+
+
+def _numbered(text: str, plain: tuple[str, ...] | None = None) -> Iterable[str]:
     """Tokens with numbers in one notation, a currency after its number; ordinals (3rd) stay words. `plain` are the
     text's tokens, where they are known."""
     numbers = find_numbers(text)
     if not numbers:
-        yield from tokens(text) if plain is None else plain
-        return
+        return tokens(text) if plain is None else plain
+    return _around(text, numbers)
+
+
+def _around(text: str, numbers: Sequence[Number]) -> Iterator[str]:
     ordinals = {match.start() for match in _ORDINAL_DIGITS.finditer(text)}
     at = 0
     for number in numbers:
@@ -160,4 +171,4 @@ def _numbered(text: str, plain: tuple[str, ...] | None = None) -> Iterator[str]:
 def _with_units(words: tuple[str, ...]) -> Iterator[str]:
     for i, word in enumerate(words):
         after_number = i > 0 and is_quantity(words[i - 1])
-        yield _UNITS.get(word, word) if after_number or word in ("days", "hours") else word
+        yield _UNITS.get(word, word) if after_number or word in _SPELT_OUT else word
