@@ -162,7 +162,7 @@ def write_bytes(path: Path, *parts: bytes) -> None:
 
 def _mode(path: Path) -> int:
     """The mode of a file that is there, else that of what holds other people's questions."""
-    return path.stat().st_mode & 0o777 if path.is_file() else 0o600
+    return path.stat().st_mode & 0o777 if path.is_file() and not path.is_symlink() else 0o600
 
 
 def print_report(report: Report, folder: Path, json: bool, quiet: bool) -> None:

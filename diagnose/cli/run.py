@@ -149,11 +149,10 @@ def run(
     from diagnose.cli.opened import Engines, corpus_of, log_of, pipeline_of, runner_of, scorer_of
     from diagnose.cli.outputs import print_report, ready_folder
     from diagnose.cli.privacy import redactor_of, write_redacted
-    from diagnose.cli.sweeping import planned_sweep, run_sweep, with_silver
+    from diagnose.cli.sweeping import planned_sweep, run_sweep, spend_of, with_silver
     from diagnose.flow.chosen import affordable, price_of
     from diagnose.flow.gated import check_baseline
     from diagnose.flow.silver import marked
-    from diagnose.flow.swept import Spend
 
     given = {name: value for name, value in locals().items() if name in TELLING}
     wanted = Wanted(traces, format, map, gold, corpus, project, limit)
@@ -186,8 +185,8 @@ def run(
     print_report(report, output, json, quiet)
     if baseline is not None:
         _hold_against(output, baseline, allow or [], seed, json, quiet)
-    spend = Spend(max_calls=max_calls, seed=seed, counter_check=counter_check)
-    run_sweep(pipeline, None if found.partial else planned, scorer, output, spend, no_memo, json, quiet)
+    spend = spend_of(max_calls, seed, counter_check)
+    run_sweep(found.partial, pipeline, planned, scorer, output, spend, no_memo, json, quiet)
     _say_work(found, report, quiet)
     _refuse_partial(output, found)
     _write_back(annotate, found, quiet)

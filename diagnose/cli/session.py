@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import os
 import sys
@@ -64,8 +65,8 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
             raise
         except OSError as error:
             if error.errno in NO_SPACE:
-                _fail(f"{error.filename or 'a file'}: {error.strerror}: {FULL}", EXIT_NO_SPACE)
-            _fail(f"{error.strerror or error} ({error.filename})", 3, error if debug else None)
+                _fail(f"{error.filename or 'standard output'}: {error.strerror}: {FULL}", EXIT_NO_SPACE)
+            _fail(_told(error), 3, error if debug else None)
         except Exception as error:
             if type(error).__module__.startswith(("typer", "click")):
                 raise
@@ -77,6 +78,15 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
             )
 
     return run
+
+
+def _told(error: OSError) -> str:
+    """What the system says, and of which file."""
+    what = error.strerror or str(error)
+    if error.filename is not None:
+        return f"{os.fsdecode(error.filename)}: cannot be used: {what}"
+    # Only the question where we are has no file that is named.
+    return f"the folder that this was started in is gone ({what})" if error.errno == errno.ENOENT else what
 
 
 def _fail(message: str, code: int, error: BaseException | None = None) -> None:

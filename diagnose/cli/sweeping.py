@@ -152,7 +152,15 @@ def planned_sweep(
     return chosen, settings_of(axes, loaded)
 
 
+def spend_of(max_calls: int | None, seed: int, counter_check: bool) -> Spend:
+    """What the sweep of a run may cost, which was agreed to when it was planned."""
+    from diagnose.flow.swept import Spend
+
+    return Spend(max_calls=max_calls, seed=seed, counter_check=counter_check)
+
+
 def run_sweep(
+    partial: bool,
     pipeline: Path | None,
     planned: Planned | None,
     scorer: Scorer,
@@ -162,7 +170,8 @@ def run_sweep(
     json: bool,
     quiet: bool,
 ) -> None:
-    """Runs the sweep, writes `sweep.json`, `sweep.md` and `sweep.html`, and prints it below the report."""
+    """Runs the sweep (unless the report before it is `partial`), writes `sweep.json`, `sweep.md` and `sweep.html`, and
+    prints it below the report."""
     from diagnose.cli.compared import document
     from diagnose.cli.outputs import write_bytes
     from diagnose.flow.swept import sweep_of
@@ -171,7 +180,7 @@ def run_sweep(
     from diagnose.report.sections_markdown import markdown_sections
     from diagnose.report.sections_text import text_sections
 
-    if pipeline is None or planned is None:
+    if partial or pipeline is None or planned is None:
         return
     chosen, settings = planned
     grid = gridded(pipeline, chosen, settings, scorer, spend, no_memo, quiet)

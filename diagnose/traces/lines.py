@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
+from weakref import WeakKeyDictionary
 
 from diagnose.core.artifact import Frozen
 from diagnose.errors import BadInput, quoted, visible
@@ -177,18 +178,52 @@ class Opened:
 def opened(path: Path | str, source: str) -> Iterator[Opened]:
     """The bytes of a file or of standard input, unpacked; BadInput where they cannot be text."""
     with translated(source):
-        stdin = str(path) == STDIN
-        if not stdin and Path(path).is_dir():
+        stream = _stream(path) if is_stream(path) else None
+        if stream is None and Path(path).is_dir():
             raise BadInput(f"{source}: expected a file, found a folder")
-        file = sys.stdin.buffer if stdin else open(path, "rb")  # noqa: SIM115  # closed below
+    if stream is not None:
+        yield stream
+        return
+    with translated(source):
+        file = open(path, "rb")  # noqa: SIM115  # closed below
     try:
         with translated(source):
             opened = _unpacked(file)
             _refuse_binary(_peek(opened.file), source)
         yield opened
     finally:
-        if not stdin:
-            file.close()
+        file.close()
+
+
+def is_stream(path: Path | str) -> bool:
+    """Whether a source can be read once only: standard input, or a named pipe (what a shell makes of `<(zcat …)`)."""
+    return str(path) == STDIN or Path(path).is_fifo()
+
+
+_PIPES: dict[tuple[int, int], BinaryIO] = {}
+_STREAMS: WeakKeyDictionary[BinaryIO, Opened] = WeakKeyDictionary()
+"""Streams that this process has opened: what was looked at to find the format, and unpacked for it, is still to be
+read."""
+PIPE_BYTES = 65_536
+
+
+def _stream(path: Path | str) -> Opened:
+    file = sys.stdin.buffer if str(path) == STDIN else _pipe(Path(path))
+    if file not in _STREAMS:
+        opened = _unpacked(file)
+        _refuse_binary(_peek(opened.file), source_name(path))
+        if opened.packed is None:
+            return opened
+        _STREAMS[file] = opened
+    return _STREAMS[file]
+
+
+def _pipe(path: Path) -> BinaryIO:
+    known = path.stat()
+    key = (known.st_dev, known.st_ino)
+    if key not in _PIPES:
+        _PIPES[key] = path.open("rb", buffering=PIPE_BYTES)
+    return _PIPES[key]
 
 
 def _peek(file: BinaryIO) -> bytes:

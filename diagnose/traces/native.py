@@ -10,7 +10,7 @@ import msgspec
 
 from diagnose.errors import BadInput
 from diagnose.traces.limits import Limits
-from diagnose.traces.lines import PEEK_BYTES, STDIN, Meter, opened, source_name, translated
+from diagnose.traces.lines import PEEK_BYTES, Meter, is_stream, opened, source_name, translated
 from diagnose.traces.sniff import format_of
 
 _STARTS = re.compile(
@@ -26,13 +26,13 @@ OURS = frozenset({"trace_id", "steps", "query", "schema", "gold", "outcome", "ta
 def is_native(path: Path | str, limits: Limits) -> bool:
     """Whether the first JSON line of a file is one of ours, or like one that went wrong.
 
-    Standard input can be looked at only as far as it is buffered. What is missing or unreadable is ours: the
-    reader of our format says so best.
+    Standard input, or a pipe, can be looked at only as far as it is buffered. What is missing or unreadable is ours:
+    the reader of our format says so best.
     """
     source = source_name(path)
     try:
         with opened(path, source) as stream, translated(source):
-            if str(path) == STDIN:
+            if is_stream(path):
                 start = _peeked(stream.file)
                 return _is_ours(start.partition(b"\n")[0].removeprefix(b"\xef\xbb\xbf"), start)
             meter = Meter(stream, source, limits)

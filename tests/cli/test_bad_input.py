@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -321,3 +323,38 @@ def test_usage_errors_end_with_two() -> None:
         done = command(*arguments)
         assert done.exit_code == 2, arguments
         assert "Traceback" not in done.output
+
+
+def test_a_folder_that_may_not_be_looked_into_is_named_in_a_sentence(tmp_path: Path) -> None:
+    from diagnose.cli.session import _told
+
+    assert (
+        _told(PermissionError(13, "Permission denied", b"a\xff"))
+        == "a\udcff: cannot be used: Permission denied"
+    )
+    assert _told(FileNotFoundError(2, "No such file or directory")) == (
+        "the folder that this was started in is gone (No such file or directory)"
+    )
+
+
+def test_a_full_standard_output_is_called_so(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    log.write_text('{"trace_id": "a", "query": {"text": "Why?"}, "steps": []}\n')
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "diagnose", "check", log], stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert done.returncode == 74
+    assert done.stderr.startswith(b"error: standard output: No space left on device")
+
+
+def test_the_mode_of_what_a_link_leads_to_is_not_taken_over(tmp_path: Path) -> None:
+    from diagnose.cli.outputs import write_bytes
+
+    (tmp_path / "open.txt").write_text("for all")
+    (tmp_path / "open.txt").chmod(0o644)
+    (tmp_path / "report.html").symlink_to(tmp_path / "open.txt")
+    write_bytes(tmp_path / "report.html", b"questions")
+    assert not (tmp_path / "report.html").is_symlink()
+    assert (tmp_path / "report.html").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "open.txt").read_text() == "for all"
