@@ -32,6 +32,7 @@ WHAT = {
 SMALLEST = {"traces": 200, "passages": 1, "stages": 1, "corpus": 100}
 TRACES, GAMES, LABELS = 1_500, 3_000, 200
 LENGTH = 60
+LEAST_S = 0.02
 
 
 def streamed(n: int, passages: int) -> None:
@@ -108,16 +109,17 @@ def measured(kind: str) -> None:
     taken = {n: _fastest(kind, n) for n in (SMALLEST[kind], *SIZES[kind])}
     base = taken[SMALLEST[kind]]
     sizes = SIZES[kind]
-    seconds = [max(float(taken[n].said) - float(base.said), 1e-3) for n in sizes]
+    seconds = [max(float(taken[n].said) - float(base.said), 0.0) for n in sizes]
     memory = [max(taken[n].peak_mb - base.peak_mb, 1.0) for n in sizes]
     # With each stage the coalitions double, and nothing can be divided without looking at all of them.
-    x = np.log([1 << n if kind == "stages" else n for n in sizes])
+    x = np.array([1 << n if kind == "stages" else n for n in sizes])
     beside = "2^stages, the worths of a game" if kind == "stages" else f"{sizes[0]:,} to {sizes[-1]:,}"
-    for what, values, note in (
-        ("time", seconds, ", ".join(f"{s:.2f} s" for s in seconds)),
-        ("memory", memory, ", ".join(f"{m:.0f} MB" for m in memory)),
-    ):
-        exponent = float(np.polyfit(x, np.log(values), 1)[0])
+    for what, values, unit, least in (("time", seconds, "s", LEAST_S), ("memory", memory, "MB", 1.0)):
+        told = np.array(values) >= least
+        exponent = float(np.polyfit(np.log(x[told]), np.log(np.array(values)[told]), 1)[0])
+        note = ", ".join(f"{v:.2f} {unit}" if unit == "s" else f"{v:.0f} {unit}" for v in values)
+        if not told.all():
+            note += f"; below {least:g} {unit} beyond the smallest run is left out, it cannot be told from it"
         tell(Figure(f"growth with {WHAT[kind]}: exponent of {what}", beside, exponent, 1.1, "<=", note))
 
 

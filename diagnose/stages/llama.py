@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -39,6 +39,8 @@ GENERIC_TEMPLATE_TOKENS = 48
 CACHE_BYTES = 1 << 17
 """Bytes of cache for a token of the window: what models of some billion parameters take."""
 PROCESS_BYTES = 200 << 20
+COUNTED = 512
+"""Texts whose number of tokens is remembered: a packer and its repair try many of them twice."""
 LOG_LINES_KEPT = 4
 RANDOM_SEED = 0xFFFFFFFF
 """The seed by which llama.cpp means "a different one each time"; never passed on."""
@@ -212,9 +214,10 @@ class _Tokenizer:
         _silence()
         self._lock = threading.Lock()
         self._llama = Llama(str(path), vocab_only=True, verbose=False)
+        self._plain = lru_cache(maxsize=COUNTED)(partial(self._count, special=False))
 
     def __call__(self, text: str) -> int:
-        return self._count(text, special=False)
+        return self._plain(text)
 
     def around(self, messages: list[dict[str, str]]) -> int:
         """Tokens of the rendered messages; GENERIC_TEMPLATE_TOKENS where the file brings no chat template."""

@@ -109,3 +109,30 @@ def test_one_that_comes_to_a_halt_ends_in_bounded_time(server: LocalServer) -> N
     endpoint.close()
     assert len(server.asked) < 150
     assert endpoint._at_once.bound >= 1.0 and endpoint._at_once.under_way == 0
+
+
+def test_one_that_gets_slower_all_the_time_is_asked_to_the_end(server: LocalServer) -> None:
+    """Each reply takes longer than the one before, by the end forty times as long: every call is made once and gets
+    its own answer."""
+    take = server.take
+
+    def taken(path: str, headers: dict[str, str], body: object) -> object:
+        ready, n = take(path, headers, body), len(server.asked)
+
+        def write(handler: BaseHTTPRequestHandler, over: threading.Event) -> None:
+            over.wait(0.001 * 40 ** (n / 300))
+            ready(handler, over)
+
+        return write
+
+    server.take = taken  # type: ignore[method-assign,assignment]
+    server.answer = lambda body: body
+    endpoint = Endpoint(f"{server.url}/x", None, "", retries=0, concurrency=16)
+    try:
+        found = endpoint.post_all([{"n": n} for n in range(300)])
+    finally:
+        endpoint.close()
+    assert [json.loads(one) for one in found] == [{"n": n} for n in range(300)]
+    assert len(server.asked) == 300
+    assert 1 < server.most_at_once <= 16
+    assert endpoint._at_once.under_way == 0
