@@ -61,7 +61,7 @@ def overhead() -> None:
     tell(Figure(what, model, ran.wall_s / inside, 1.05, "<=", note))
     around, part = ran.cpu_s - found["cpu"], ran.cpu_s / found["cpu"]
     note = (
-        f"seconds; {before:.1f} of them before the first call: imports, reading, the index. Of the CPU {around:.1f}: by "
+        f"seconds; {before:.1f} of them before the first call: imports, reading, index. Of the CPU {around:.1f}: by "
         f"that, in which other load does not count, the ratio is {part:.3f}"
     )
     tell(Figure("the same run, outside the model", "–", ran.wall_s - inside, note=note))
