@@ -39,6 +39,8 @@ Resume = Annotated[
 NoMemo = Annotated[bool, typer.Option("--no-memo", help="Neither read nor keep stage runs from other runs.")]
 
 FULL = "make room and give the same command again; what was done is kept"
+KEPT = "interrupted; stage runs so far are kept, run the same command to go on"
+NOT_KEPT = "interrupted; no file is left half written, run the same command again"
 SHOWN = 20
 """Problems printed one by one; the rest are counted."""
 
@@ -56,7 +58,7 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
         except DiagnoseError as error:
             _fail(str(error), error.exit_code, error if debug else None)
         except KeyboardInterrupt:
-            _fail("interrupted; stage runs so far are kept, run the same command to go on", EXIT_INTERRUPTED)
+            _fail(KEPT if "no_memo" in kwargs else NOT_KEPT, EXIT_INTERRUPTED)
         except BrokenPipeError:
             # The reader went away (`| head`): not an error, and nothing more can be written.
             _silence(sys.stdout)
