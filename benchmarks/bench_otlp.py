@@ -1,5 +1,5 @@
-"""A gigabyte of OpenTelemetry spans to traces, against `json.loads` of the same lines; and its memory against that of an
-eighth of it. CPU seconds, each reading in a process of its own. The other readers: `bench_readers.py`.
+"""A gigabyte of OpenTelemetry spans to traces, against `json.loads` of the same lines; and its memory against that of
+an eighth of it. CPU seconds, each reading in a process of its own. The other readers: `bench_readers.py`.
 """
 
 from __future__ import annotations
