@@ -39,7 +39,7 @@ INPUTS ?= 1000000
 help:
 	@echo 'make demo         the whole story on the shipped fixtures'
 	@echo 'make test         lint, types, layers and all tests (PYTEST_ARGS="-k NAME" for some of them)'
-	@echo 'make torture      everything that tries to break it, at full length: kills, full disks, a million damaged inputs (an hour)'
+	@echo 'make torture      everything that tries to break it, at full length: kills, full disks, two million damaged inputs (an hour)'
 	@echo 'make audit        known holes in the pinned dependencies (needs the advisory service)'
 	@echo 'make licences     licences of everything that is installed'
 	@echo 'make sbom         a bill of materials (CycloneDX), as sbom.json'
